@@ -1,0 +1,22 @@
+//! A messaging backend that a Rust project embeds: users, friendships, direct
+//! and group conversations, messages, and a log of everything that happens.
+//!
+//! This crate holds the types and the rules. It knows no HTTP and no SQL: what
+//! it keeps, it keeps in a [`store::Store`], of which `messenger-store-sqlite`
+//! and `messenger-store-mysql` are two.
+
+pub mod clock;
+pub mod conversation;
+pub mod credential;
+pub mod error;
+pub mod event;
+pub mod friendship;
+pub mod id;
+pub mod message;
+pub mod page;
+pub mod session;
+pub mod store;
+mod text;
+pub mod user;
+
+pub use error::{Error, Result};

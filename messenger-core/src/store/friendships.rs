@@ -1,0 +1,90 @@
+//! Requests, friendships and blocks as stores keep them.
+
+use async_trait::async_trait;
+
+use super::StoreResult;
+use crate::clock::Timestamp;
+use crate::friendship::{PairChange, PairState, UserPair};
+use crate::id::UserId;
+use crate::page::{Rows, Slice, TimeKey};
+use crate::user::{User, UserQuery};
+
+/// A user on someone's list of friends or blocks, and since when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Friend {
+    /// Who.
+    pub user: User,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// A pending request with both its users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FriendRequest {
+    /// Who asked.
+    pub requester: User,
+    /// Who was asked.
+    pub addressee: User,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// From where a request is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// By its addressee, who does not see hidden ones.
+    Incoming,
+    /// By its requester, who sees all.
+    Outgoing,
+}
+
+/// Reads requests, friendships and blocks.
+#[async_trait]
+pub trait FriendshipQueries: Send {
+    /// What holds between the two of each pair, in the order of `pairs`;
+    /// [`PairState::strangers`] where nothing is stored.
+    async fn find_pairs(&mut self, pairs: &[UserPair]) -> StoreResult<Vec<PairState>>;
+
+    /// The user's friends; latest first, then user id descending. With a
+    /// query, those whose username or folded display name contains it.
+    async fn list_friends(
+        &mut self,
+        user: UserId,
+        query: Option<&UserQuery>,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<Friend, TimeKey>>;
+
+    /// The user's pending requests; latest first, then the other user's id
+    /// descending.
+    async fn list_friend_requests(
+        &mut self,
+        user: UserId,
+        direction: Direction,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<FriendRequest, TimeKey>>;
+
+    /// Whom the user blocks; latest first, then the blocked user's id
+    /// descending.
+    async fn list_blocks(&mut self, user: UserId, slice: Slice<TimeKey>) -> StoreResult<Rows<Friend, TimeKey>>;
+
+    /// Users who are friends of both; latest friendship with `user` first, then
+    /// id descending.
+    async fn list_mutual_friends(
+        &mut self,
+        user: UserId,
+        other: UserId,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<Friend, TimeKey>>;
+
+    /// How many users are friends of both.
+    async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64>;
+}
+
+/// Changes requests, friendships and blocks.
+#[async_trait]
+pub trait FriendshipRepository: FriendshipQueries {
+    /// Writes the changes in order. The caller holds the locks of both users,
+    /// and every change fits the stored state; one that does not is
+    /// `Unique(Friendship)` or `Defect`.
+    async fn apply_pair_changes(&mut self, pair: UserPair, changes: &[PairChange]) -> StoreResult<()>;
+}

@@ -1,0 +1,55 @@
+//! Messages as stores keep them.
+
+use async_trait::async_trait;
+
+use super::StoreResult;
+use crate::id::{ConversationId, MessageId, UserId};
+use crate::message::{ClientId, Message, MessageRange, SentMessage, Seq};
+use crate::page::{Rows, Slice, TimeKey};
+
+/// Reads messages.
+#[async_trait]
+pub trait MessageQueries: Send {
+    /// Those of `ids` that exist, in any order, each once, tombstones included.
+    async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>>;
+
+    /// The messages at these places, in any order, tombstones included.
+    async fn find_messages_at(&mut self, places: &[(ConversationId, Seq)]) -> StoreResult<Vec<Message>>;
+
+    /// The messages that were sent under these keys, in any order, tombstones
+    /// included.
+    async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>>;
+
+    /// Up to `limit` messages of a conversation in ascending seq, tombstones
+    /// included.
+    async fn list_messages(
+        &mut self,
+        conversation: ConversationId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Vec<Message>>;
+
+    /// The messages of all conversations in which the user is a member, latest
+    /// `created_at` first, then message id descending, tombstones included.
+    async fn list_recent_messages(
+        &mut self,
+        user: UserId,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<Message, TimeKey>>;
+
+    /// How many messages `sender` has sent in the conversation after `seq`,
+    /// tombstones included.
+    async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64>;
+}
+
+/// Changes messages.
+#[async_trait]
+pub trait MessageRepository: MessageQueries {
+    /// Stores messages, all or none. A client id that the sender has used in
+    /// the conversation is `Unique(MessageClientId)`, a taken number
+    /// `Unique(MessageSeq)`.
+    async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()>;
+
+    /// Writes `body`, `edited_at` and `deleted_at` of stored messages.
+    async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()>;
+}

@@ -1,0 +1,126 @@
+//! What a store is: snapshots to read from, transactions to change in, and one
+//! small repository per aggregate.
+//!
+//! A store keeps; it does not decide. Who may do what, limits and state
+//! machines live in core, once. A store adds constraints that make a broken
+//! rule impossible to store.
+//!
+//! # Writing a store
+//!
+//! Implement [`Store`], [`Snapshot`] and [`Transaction`] and the repositories,
+//! then run the suite: [`crate::conformance`]. What must hold:
+//!
+//! - **Snapshots are consistent**: all reads of one [`Snapshot`] see one state.
+//! - **Transactions are atomic and durable**: after `commit` answers, a crash
+//!   loses nothing (I1); before, nothing shows.
+//! - **Locks are real**: a `lock_*` method returns rows that no other
+//!   transaction changes or locks until this one ends, as they are *after* the
+//!   lock was got, and later reads of the transaction see what was committed
+//!   before they were made, not an older snapshot.
+//! - **Positions are dense and commit-ordered** (I3); see
+//!   [`Transaction::commit`].
+//!
+//! A transaction that is dropped rolls back.
+
+mod conversations;
+mod credentials;
+mod error;
+mod events;
+mod friendships;
+mod messages;
+mod migration;
+mod sessions;
+mod users;
+
+pub use conversations::{ConversationQueries, ConversationRepository};
+pub use credentials::{CredentialQueries, CredentialRepository};
+pub use error::{StoreError, UniqueKey};
+pub use events::{EventQueries, LogIdentity};
+pub use friendships::{Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository};
+pub use messages::{MessageQueries, MessageRepository};
+pub use migration::{MigrationError, MigrationState, MigrationStatus, Migrator};
+pub use sessions::{SessionQueries, SessionRepository};
+pub use users::{UserQueries, UserRepository};
+
+use async_trait::async_trait;
+
+use crate::event::{Event, NewEvent};
+
+/// The result of every store method.
+pub type StoreResult<T> = std::result::Result<T, StoreError>;
+
+/// A backend that keeps everything a messenger knows.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// One consistent state of everything, to read from. Writers are not held
+    /// up by it, nor it by them.
+    async fn read(&self) -> StoreResult<Box<dyn Snapshot>>;
+
+    /// A unit of work. Locks are taken by the `lock_*` methods, in the order
+    /// users by id, conversations by id, sessions by id, then the log's
+    /// counters by `commit`; whoever keeps to it never deadlocks.
+    async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
+
+    /// Asks the backend for a sign of life, in one cheap round trip.
+    async fn ping(&self) -> StoreResult<()>;
+}
+
+/// One consistent state of everything.
+pub trait Snapshot: Send {
+    /// Users.
+    fn users(&mut self) -> &mut dyn UserQueries;
+    /// Password hashes.
+    fn credentials(&mut self) -> &mut dyn CredentialQueries;
+    /// Sessions and their refresh tokens.
+    fn sessions(&mut self) -> &mut dyn SessionQueries;
+    /// Friend requests, friendships and blocks.
+    fn friendships(&mut self) -> &mut dyn FriendshipQueries;
+    /// Conversations and memberships.
+    fn conversations(&mut self) -> &mut dyn ConversationQueries;
+    /// Messages.
+    fn messages(&mut self) -> &mut dyn MessageQueries;
+    /// The event log.
+    fn events(&mut self) -> &mut dyn EventQueries;
+}
+
+/// A unit of work: the same repositories, writable. Its reads see its own
+/// writes.
+#[async_trait]
+pub trait Transaction: Send {
+    /// Users.
+    fn users(&mut self) -> &mut dyn UserRepository;
+    /// Password hashes.
+    fn credentials(&mut self) -> &mut dyn CredentialRepository;
+    /// Sessions and their refresh tokens.
+    fn sessions(&mut self) -> &mut dyn SessionRepository;
+    /// Friend requests, friendships and blocks.
+    fn friendships(&mut self) -> &mut dyn FriendshipRepository;
+    /// Conversations and memberships.
+    fn conversations(&mut self) -> &mut dyn ConversationRepository;
+    /// Messages.
+    fn messages(&mut self) -> &mut dyn MessageRepository;
+    /// The event log; it is written by [`Transaction::commit`] alone.
+    fn events(&mut self) -> &mut dyn EventQueries;
+
+    /// Makes the changes and their events durable, as one (I2).
+    ///
+    /// ### To ensure correctness
+    ///
+    /// - The counters of [`Allotment::partitions`](crate::event::Allotment::partitions)
+    ///   are locked in that order, as the last locks before COMMIT, and nothing
+    ///   else is awaited between the first of them and COMMIT than the
+    ///   statements that write the [`Allotment`](crate::event::Allotment).
+    /// - All of the allotment is written: events, heads, and for each
+    ///   conversation `last_position` and, where it says so, `joined_position`
+    ///   of memberships in which it is still zero.
+    /// - When the answer is `Ok`, the change is on disk (I1). When the
+    ///   connection broke after COMMIT was sent, the answer is
+    ///   [`StoreError::OutcomeUnknown`]; every other error means that nothing
+    ///   was changed.
+    ///
+    /// `events` may be empty: logins and refreshed tokens show nowhere.
+    async fn commit(self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>>;
+
+    /// Undoes everything. Dropping the transaction does the same, later.
+    async fn rollback(self: Box<Self>) -> StoreResult<()>;
+}
