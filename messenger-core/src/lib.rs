@@ -6,6 +6,8 @@
 //! and `messenger-store-mysql` are two.
 
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod conversation;
 pub mod credential;
 pub mod error;
