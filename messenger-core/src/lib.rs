@@ -5,6 +5,7 @@
 //! it keeps, it keeps in a [`store::Store`], of which `messenger-store-sqlite`
 //! and `messenger-store-mysql` are two.
 
+mod change;
 pub mod clock;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -15,10 +16,15 @@ pub mod event;
 pub mod friendship;
 pub mod id;
 pub mod message;
+mod messenger;
 pub mod page;
+pub mod password;
+pub mod service;
 pub mod session;
 pub mod store;
 mod text;
+pub mod token;
 pub mod user;
 
 pub use error::{Error, Result};
+pub use messenger::{Messenger, MessengerBuilder};
