@@ -27,9 +27,28 @@
 mod doubles;
 mod failure;
 mod harness;
+mod history_of;
+mod people;
 mod rows;
 mod runner;
+mod state;
 mod world;
+
+mod accounts;
+mod blocks;
+mod client_ids;
+mod cursors;
+mod directs;
+mod friendships;
+mod groups;
+mod hidden;
+mod history;
+mod log;
+mod members;
+mod messages;
+mod reading;
+mod sessions;
+mod users;
 
 mod store_conversations;
 mod store_events;
@@ -106,6 +125,21 @@ use {alone, isolated, list, own_database};
 
 /// Every case there is, by groups.
 pub const GROUPS: &[&[Case]] = &[
+    accounts::CASES,
+    blocks::CASES,
+    client_ids::CASES,
+    cursors::CASES,
+    directs::CASES,
+    friendships::CASES,
+    groups::CASES,
+    hidden::CASES,
+    history::CASES,
+    log::CASES,
+    members::CASES,
+    messages::CASES,
+    reading::CASES,
+    sessions::CASES,
+    users::CASES,
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,
