@@ -189,7 +189,7 @@ facts! {
     MessageDeleted { conversation_id: ConversationId => conversation_id, message_id: MessageId => subject_id } "message.deleted",
     /// A conversation was made, with its first members.
     ConversationCreated { conversation_id: ConversationId => conversation_id } "conversation.created",
-    /// A conversation's title changed.
+    /// A conversation's title or number of members changed.
     ConversationUpdated { conversation_id: ConversationId => conversation_id } "conversation.updated",
     /// A user joined.
     MemberAdded { conversation_id: ConversationId => conversation_id, user_id: UserId => subject_id } "member.added",
@@ -351,9 +351,9 @@ mod tests {
                 .filter(|event| event.partition == partition)
                 .map(|event| event.position.get())
                 .collect();
-            let expected: Vec<_> = (1..=i64::try_from(positions.len()).expect("few")).collect();
-            assert_eq!(positions, expected);
-            assert_eq!(allotment.heads[&partition].get(), positions.len() as i64);
+            let last = i64::try_from(positions.len()).expect("few");
+            assert_eq!(positions, (1..=last).collect::<Vec<_>>());
+            assert_eq!(allotment.heads[&partition].get(), last);
         }
     }
 

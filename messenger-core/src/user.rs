@@ -22,7 +22,7 @@ pub struct User {
     /// A few words about the user.
     pub bio: Option<Bio>,
     /// Where a picture is to be had.
-    pub avatar_url: Option<String>,
+    pub avatar_url: Option<AvatarUrl>,
     /// From whom direct messages are accepted.
     pub dm_policy: DmPolicy,
     /// Whether a search for the exact email finds the user.
@@ -146,6 +146,23 @@ impl Bio {
     /// Checks the length; line breaks are welcome.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, 1, 500)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+text_type!(
+    /// Where a picture is to be had: an `https` address of at most 2,048 bytes.
+    AvatarUrl
+);
+
+impl AvatarUrl {
+    /// Checks the form; whether there is a picture is not checked.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let rest = text.strip_prefix("https://").unwrap_or_default();
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if host.is_empty() || text.len() > 2_048 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(InvalidValue::new("must be an https address of at most 2048 bytes"));
+        }
         Ok(Self(text.to_owned()))
     }
 }
