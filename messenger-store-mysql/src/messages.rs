@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::conversations::read_client_id;
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, last_of_each, sorted_ids};
+use crate::sql::{CHUNK, Columns, Sql, last_of_each, read_number, sorted_ids};
 
 /// The columns that [`read_message`] reads, of a table called `m`.
 macro_rules! message_columns {
@@ -65,7 +65,12 @@ impl MessageQueries for Link {
         let keys = last_of_each(keys, |(sender, conversation, id)| (*sender, *conversation, id.as_str().to_owned()));
         let mut sent = Vec::new();
         for keys in keys.chunks(CHUNK) {
-            let mut sql = Sql::new(concat!("SELECT m.payload_hash, ", message_columns!(), " FROM messages m WHERE "));
+            // MariaDB would rather read all that a sender has said there.
+            let mut sql = Sql::new(concat!(
+                "SELECT m.payload_hash, ",
+                message_columns!(),
+                " FROM messages m FORCE INDEX (messages_client_id) WHERE "
+            ));
             sql.any_of(keys, |sql, (sender, conversation, client_id)| {
                 sql.text("m.sender_id = ").id(sender.as_uuid());
                 sql.text(" AND m.conversation_id = ").id(conversation.as_uuid());
@@ -113,7 +118,7 @@ impl MessageQueries for Link {
     async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
         let mut sql = Sql::new("SELECT COUNT(*) FROM messages WHERE conversation_id = ");
         sql.id(conversation.as_uuid()).text(" AND sender_id = ").id(sender.as_uuid()).then(" AND seq > ", seq.get());
-        Ok(self.optional(sql, |row| row.take()).await?.unwrap_or(0))
+        Ok(self.optional(sql, read_number).await?.unwrap_or(0))
     }
 }
 

@@ -9,7 +9,7 @@ use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use uuid::Uuid;
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, sorted_ids};
+use crate::sql::{CHUNK, Columns, Sql, read_id, sorted_ids};
 
 macro_rules! session_columns {
     () => {
@@ -43,7 +43,11 @@ impl SessionQueries for Link {
         now: Timestamp,
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Session, TimeKey>> {
-        let mut sql = Sql::new(concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = "));
+        let mut sql = Sql::new(concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions FORCE INDEX (sessions_by_user) WHERE user_id = "
+        ));
         sql.id(user.as_uuid())
             .then(" AND expires_at > ", now.as_millis())
             .before(slice.after, "created_at", "id")
@@ -86,7 +90,7 @@ impl SessionRepository for Link {
         // the user's index, which is not that of their ids.
         let mut sql = Sql::new("SELECT id FROM sessions WHERE user_id = ");
         sql.id(user.as_uuid());
-        let ids = self.all(sql, |row| row.id()).await?;
+        let ids = self.all(sql, read_id).await?;
         let mut sessions = Vec::new();
         for ids in sorted_ids(ids.into_iter()).chunks(CHUNK) {
             let mut sql =

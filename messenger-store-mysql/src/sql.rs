@@ -81,7 +81,7 @@ impl Sql {
     }
 
     /// `(…) OR (…)`: conditions on several columns. Both servers look each up
-    /// by index; `MariaDB` scans for `(a, b) IN ((?, ?))`.
+    /// by index; MariaDB scans for `(a, b) IN ((?, ?))`.
     pub(crate) fn any_of<T>(&mut self, items: &[T], mut push: impl FnMut(&mut Self, &T)) -> &mut Self {
         self.list(items, " OR ", |sql, item| {
             sql.text("(");
@@ -219,6 +219,16 @@ impl<'r> Columns<'r> {
     pub(crate) fn hash(&mut self) -> StoreResult<[u8; 32]> {
         read_hash(self.take()?)
     }
+}
+
+/// A row of one id.
+pub(crate) fn read_id(row: &mut Columns<'_>) -> StoreResult<Uuid> {
+    row.id()
+}
+
+/// A row of one number.
+pub(crate) fn read_number(row: &mut Columns<'_>) -> StoreResult<i64> {
+    row.take()
 }
 
 /// What is stored cannot be understood.
