@@ -29,6 +29,7 @@ mod failure;
 mod harness;
 mod history_of;
 mod people;
+mod race;
 mod rows;
 mod runner;
 mod state;
@@ -49,6 +50,14 @@ mod messages;
 mod reading;
 mod sessions;
 mod users;
+
+mod faults;
+mod locks;
+mod many_histories;
+mod nodes;
+mod races_among_people;
+mod races_in_conversations;
+mod races_to_refuse;
 
 mod store_conversations;
 mod store_events;
@@ -150,6 +159,13 @@ pub const GROUPS: &[&[Case]] = &[
     store_texts::CASES,
     store_transactions::CASES,
     store_users::CASES,
+    faults::CASES,
+    locks::CASES,
+    many_histories::CASES,
+    nodes::CASES,
+    races_among_people::CASES,
+    races_in_conversations::CASES,
+    races_to_refuse::CASES,
 ];
 
 /// Every case there is.

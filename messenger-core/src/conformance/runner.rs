@@ -16,7 +16,7 @@ use super::{Case, FEWEST_ISOLATED, Run, cases};
 use crate::id::{IdGenerator as _, SystemIds};
 
 /// A case that takes longer hangs: it fails by name, not by the runner's end.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_mins(5);
 
 /// Runs every case that the command line asks for. `start` makes the harness;
 /// it is not called for `--list`.
@@ -120,17 +120,17 @@ impl Suite {
                     Run::OwnDatabase(_) | Run::Alone(_) => self.harness.own_database().await,
                 }
             })
-            .map_err(harness_failed)?;
+            .map_err(|error| harness_failed(&error))?;
         let body = AssertUnwindSafe(|| runtime.block_on(self.run_case(case, &database)));
         let result = catch_unwind(body).unwrap_or_else(|payload| Err(panic_message(&*payload)));
-        let discarded = runtime.block_on(database.discard()).map_err(harness_failed);
+        let discarded = runtime.block_on(database.discard()).map_err(|error| harness_failed(&error));
         result.and(discarded)
     }
 
     async fn run_case(&self, case: &'static Case, database: &Arc<dyn Database>) -> Result<(), String> {
         let nodes = Nodes::new(database.clone(), self.harness.fail_points(), seed_of(self.seed, case.name));
         let future = match case.run {
-            Run::Isolated(run) => run(nodes.start().await.map_err(harness_failed)?),
+            Run::Isolated(run) => run(nodes.start().await.map_err(|failure| failure.to_string())?),
             Run::OwnDatabase(run) | Run::Alone(run) => run(nodes),
         };
         match tokio::time::timeout(TIME_LIMIT, future).await {
@@ -166,7 +166,7 @@ fn seed_of(seed: u64, name: &str) -> u64 {
     name.bytes().fold(seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-fn harness_failed(error: HarnessError) -> String {
+fn harness_failed(error: &HarnessError) -> String {
     format!("the harness failed: {error}")
 }
 

@@ -18,8 +18,7 @@ pub(super) struct Running {
 
 /// Durability is as in production; what is switched off costs a test run
 /// processor time and memory and changes nothing that tests see.
-const FLAGS: [&str; 4] =
-    ["--disable-log-bin", "--performance-schema=OFF", "--mysqlx=OFF", "--max-connections=600"];
+const FLAGS: [&str; 4] = ["--disable-log-bin", "--performance-schema=OFF", "--mysqlx=OFF", "--max-connections=600"];
 
 pub(super) fn start() -> Result<(Running, String, Version), String> {
     let image = GenericImage::new("mysql", "9.7")
