@@ -26,12 +26,9 @@ pub(super) const CASES: &[Case] = own_database!("races_among_people":
     logout_against_refresh_ends_the_session,
 );
 
-/// Two nodes and two strangers.
-async fn strangers(nodes: &Nodes, repetition: usize) -> Result<(World, World, UserId, UserId), super::Failure> {
-    let (here, there) = (nodes.start().await?, nodes.start().await?);
-    let ada = here.user(&format!("ada{repetition}")).await?;
-    let bob = here.user(&format!("bob{repetition}")).await?;
-    Ok((here, there, ada, bob))
+/// Two strangers who have not been there before.
+async fn strangers(w: &World, repetition: usize) -> Result<[UserId; 2]> {
+    w.users([&format!("ada{repetition}"), &format!("bob{repetition}")]).await
 }
 
 fn refused<T>(result: &Result<T>, with: &Refusal) -> bool {
@@ -41,7 +38,7 @@ fn refused<T>(result: &Result<T>, with: &Refusal) -> bool {
 async fn crossing_requests_make_one_friendship(nodes: &Nodes) -> Outcome {
     let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..REPETITIONS {
-        let [ada, bob] = here.users([&format!("ada{repetition}"), &format!("bob{repetition}")]).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         let (one, other) = (here.messenger.clone(), there.messenger.clone());
         let (first, second) = against(async move { one.request_friendship(ada, bob).await }, async move {
             other.request_friendship(bob, ada).await
@@ -60,8 +57,9 @@ async fn crossing_requests_make_one_friendship(nodes: &Nodes) -> Outcome {
 }
 
 async fn thirty_two_requests_are_one_request(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..5 {
-        let (here, there, ada, bob) = strangers(nodes, repetition).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         let tasks = (0..32).map(|index| {
             let m = if index % 2 == 0 { here.messenger.clone() } else { there.messenger.clone() };
             async move { m.request_friendship(ada, bob).await }
@@ -75,8 +73,9 @@ async fn thirty_two_requests_are_one_request(nodes: &Nodes) -> Outcome {
 }
 
 async fn accept_against_cancel_has_one_winner(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..REPETITIONS {
-        let (here, there, ada, bob) = strangers(nodes, repetition).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         here.messenger.request_friendship(ada, bob).await?;
         let (one, other) = (here.messenger.clone(), there.messenger.clone());
         let (accepted, cancelled) = against(async move { one.accept_friend_request(bob, ada).await }, async move {
@@ -97,8 +96,9 @@ async fn accept_against_cancel_has_one_winner(nodes: &Nodes) -> Outcome {
 }
 
 async fn accept_against_decline_has_one_winner(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..REPETITIONS {
-        let (here, there, ada, bob) = strangers(nodes, repetition).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         here.messenger.request_friendship(ada, bob).await?;
         let (one, other) = (here.messenger.clone(), there.messenger.clone());
         let (accepted, declined) = against(async move { one.accept_friend_request(bob, ada).await }, async move {
@@ -116,8 +116,9 @@ async fn accept_against_decline_has_one_winner(nodes: &Nodes) -> Outcome {
 }
 
 async fn block_against_accept_ends_in_a_block(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..REPETITIONS {
-        let (here, there, ada, bob) = strangers(nodes, repetition).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         here.messenger.request_friendship(ada, bob).await?;
         // Half of the time the requester blocks, half of the time the addressee.
         let (blocker, blocked) = if repetition % 2 == 0 { (ada, bob) } else { (bob, ada) };
@@ -143,8 +144,9 @@ async fn block_against_accept_ends_in_a_block(nodes: &Nodes) -> Outcome {
 }
 
 async fn two_blocks_at_once_both_stand(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
     for repetition in 0..10 {
-        let (here, there, ada, bob) = strangers(nodes, repetition).await?;
+        let [ada, bob] = strangers(&here, repetition).await?;
         here.befriend(ada, bob).await?;
         let (one, other) = (here.messenger.clone(), there.messenger.clone());
         let (first, second) =

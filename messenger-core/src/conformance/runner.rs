@@ -1,11 +1,11 @@
 //! Runs the cases on a harness, as a test binary would.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::{Builder, Runtime};
@@ -17,6 +17,9 @@ use crate::id::{IdGenerator as _, SystemIds};
 
 /// A case that takes longer hangs: it fails by name, not by the runner's end.
 const TIME_LIMIT: Duration = Duration::from_mins(5);
+
+/// How many of the slowest cases the run names at its end.
+const SLOWEST_SHOWN: usize = 12;
 
 /// Runs every case that the command line asks for. `start` makes the harness;
 /// it is not called for `--list`.
@@ -94,7 +97,8 @@ fn one_thread() -> std::io::Result<Runtime> {
 struct Suite {
     harness: Box<dyn Harness>,
     seed: u64,
-    ran: Mutex<BTreeSet<&'static str>>,
+    /// What ran, and how long it took.
+    ran: Mutex<BTreeMap<&'static str, Duration>>,
     /// Held for writing by a case that runs alone, for reading by all others.
     gate: RwLock<()>,
 }
@@ -104,9 +108,10 @@ impl Suite {
         let alone = matches!(case.run, Run::Alone(_));
         let _beside_others = (!alone).then(|| self.gate.read().unwrap_or_else(PoisonError::into_inner));
         let _alone = alone.then(|| self.gate.write().unwrap_or_else(PoisonError::into_inner));
-        self.ran.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name);
+        let started = Instant::now();
         let runtime = runtime(&case.run)?;
         let result = self.run_on(&runtime, case);
+        self.ran.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name, started.elapsed());
         // Whatever a failed case has left running ends here.
         runtime.shutdown_timeout(Duration::from_secs(5));
         result.map_err(|message| format!("{message}\n  to repeat it: MESSENGER_TEST_SEED={}", self.seed).into())
@@ -147,7 +152,7 @@ impl Suite {
                 return Err(format!("two cases are called {}", case.name).into());
             }
         }
-        let left_out: Vec<_> = listed.difference(&ran).collect();
+        let left_out: Vec<_> = listed.iter().filter(|name| !ran.contains_key(*name)).collect();
         if !left_out.is_empty() {
             return Err(format!("left out: {left_out:?}").into());
         }
@@ -156,6 +161,11 @@ impl Suite {
             return Err(format!("{isolated} isolated cases; there must be {FEWEST_ISOLATED}").into());
         }
         println!("{} cases on {}, {isolated} of them isolated", listed.len(), self.harness.name());
+        let mut slowest: Vec<_> = ran.iter().collect();
+        slowest.sort_by_key(|(_, took)| std::cmp::Reverse(**took));
+        for (name, took) in slowest.into_iter().take(SLOWEST_SHOWN) {
+            println!("  {:5.1} s  {name}", took.as_secs_f64());
+        }
         Ok(())
     }
 }

@@ -78,7 +78,8 @@ impl Server {
         &self.name
     }
 
-    /// How to reach it, without a database: `mysql://root@127.0.0.1:33060`.
+    /// How to reach it, without a database: `mysql://root@127.0.0.1:33060`, and
+    /// maybe `?` and parameters.
     pub fn url(&self) -> &str {
         &self.url
     }
