@@ -62,6 +62,8 @@ mod races_to_refuse;
 mod store_conversations;
 mod store_events;
 mod store_friendships;
+mod store_history;
+mod store_lists_of_people;
 mod store_members;
 mod store_messages;
 mod store_search;
@@ -152,6 +154,8 @@ pub const GROUPS: &[&[Case]] = &[
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,
+    store_history::CASES,
+    store_lists_of_people::CASES,
     store_members::CASES,
     store_messages::CASES,
     store_search::CASES,
