@@ -76,6 +76,10 @@ pub trait FriendshipQueries: Send {
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Friend, TimeKey>>;
 
+    /// Whoever knows the user: friends and fellow members, in any order, each
+    /// once, without the user.
+    async fn find_acquaintances(&mut self, user: UserId) -> StoreResult<Vec<UserId>>;
+
     /// How many users are friends of both.
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64>;
 }

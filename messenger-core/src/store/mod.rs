@@ -32,7 +32,7 @@ mod migration;
 mod sessions;
 mod users;
 
-pub use conversations::{ConversationQueries, ConversationRepository};
+pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
 pub use error::{StoreError, UniqueKey};
 pub use events::{EventQueries, LogIdentity};
@@ -44,7 +44,8 @@ pub use users::{UserQueries, UserRepository};
 
 use async_trait::async_trait;
 
-use crate::event::{Event, NewEvent};
+use crate::clock::Timestamp;
+use crate::event::{Event, NewEvent, Partition, Position};
 
 /// The result of every store method.
 pub type StoreResult<T> = std::result::Result<T, StoreError>;
@@ -60,6 +61,15 @@ pub trait Store: Send + Sync + 'static {
     /// users by id, conversations by id, sessions by id, then the log's
     /// counters by `commit`; whoever keeps to it never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
+
+    /// Removes events of a partition at positions below `floor`, and makes it
+    /// the partition's floor. Lowers nothing: a floor below the present one
+    /// changes nothing. A floor beyond the head is the head.
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()>;
+
+    /// The newest position of a partition whose event happened before `before`;
+    /// `None` when there is none.
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>>;
 
     /// Asks the backend for a sign of life, in one cheap round trip.
     async fn ping(&self) -> StoreResult<()>;
