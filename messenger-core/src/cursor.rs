@@ -15,7 +15,7 @@ use crate::id::UserId;
 
 /// A place in one partition: a position and the tag of the event there. Before
 /// the first event the tag is 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The last position that was seen.
     pub position: Position,
@@ -99,10 +99,8 @@ impl Cursor {
             let (partition, after) = rest.split_first_chunk::<2>()?;
             let (position, after) = split_varint(after)?;
             let (tag, after) = after.split_first_chunk::<4>()?;
-            let place = Place {
-                position: Position::from_stored(i64::try_from(position).ok()?),
-                tag: u32::from_be_bytes(*tag),
-            };
+            let place =
+                Place { position: Position::from_stored(i64::try_from(position).ok()?), tag: u32::from_be_bytes(*tag) };
             places.set(Partition::from_stored(u16::from_be_bytes(*partition)), place);
             rest = after;
         }

@@ -20,6 +20,10 @@ pub enum Error {
     /// The list's cursor is malformed, or belongs to another list or viewer.
     #[error("the cursor does not belong to this list")]
     BadCursor,
+    /// The log does not go on from the cursor: it was purged beyond it, or is
+    /// another log, such as a restored backup. Take a new snapshot.
+    #[error("the log does not go on from this cursor: take a new snapshot")]
+    ResyncRequired,
     /// The store failed. [`StoreError::is_transient`] tells whether a later try
     /// may succeed.
     #[error(transparent)]

@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, OnceCell};
+
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
 use crate::id::{IdGenerator, SystemIds};
+use crate::live::Hub;
 use crate::password::PasswordHasher;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
@@ -31,6 +34,11 @@ pub(crate) struct Inner {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) keys: SigningKeys,
     pub(crate) hasher: PasswordHasher,
+    /// Wakes the tailer after this node's own commits.
+    pub(crate) committed: Arc<Notify>,
+    /// Made with the first subscription, so that who does not subscribe does
+    /// not poll.
+    pub(crate) hub: OnceCell<Arc<Hub>>,
 }
 
 /// Chooses the parts of a [`Messenger`].
@@ -71,7 +79,15 @@ impl MessengerBuilder {
     /// The messenger.
     pub fn build(self) -> Messenger {
         let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
-        let inner = Inner { store: self.store, clock: self.clock, ids: self.ids, keys, hasher: self.hasher };
+        let inner = Inner {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            keys,
+            hasher: self.hasher,
+            committed: Arc::new(Notify::new()),
+            hub: OnceCell::new(),
+        };
         Messenger { inner: Arc::new(inner) }
     }
 }
@@ -134,7 +150,9 @@ impl Messenger {
         let transaction = self.inner.store.begin().await?;
         let change = Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone());
         let (change, value) = work(change).await?;
-        change.commit().await?;
+        if !change.commit().await?.is_empty() {
+            self.inner.committed.notify_one();
+        }
         Ok(value)
     }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::StoreResult;
-use crate::id::UserId;
 use crate::event::{Event, Partition, PartitionCount, Position};
+use crate::id::UserId;
 
 /// What makes a log this log and no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,6 +42,8 @@ pub use migration::{MigrationError, MigrationState, MigrationStatus, Migrator};
 pub use sessions::{SessionQueries, SessionRepository};
 pub use users::{UserQueries, UserRepository};
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
@@ -61,6 +63,10 @@ pub trait Store: Send + Sync + 'static {
     /// users by id, conversations by id, sessions by id, then the log's
     /// counters by `commit`; whoever keeps to it never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
+
+    /// The last position of every partition, by one statement on the primary:
+    /// every node asks this many times a second.
+    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>>;
 
     /// Removes events of a partition at positions below `floor`, and makes it
     /// the partition's floor. Lowers nothing: a floor below the present one
