@@ -56,7 +56,7 @@ pub struct Subscription {
 }
 
 enum Pending {
-    Event(Delivery),
+    Event(Arc<Delivery>),
     /// All up to here was yielded, also where it is not for this user.
     Places(Places),
     CaughtUp,
@@ -103,7 +103,7 @@ impl Subscription {
                     Pending::Event(delivery) => {
                         self.places.set(delivery.event.partition, delivery.place());
                         self.end_with_session(&delivery);
-                        return Ok(Update::Event(Arc::new(delivery)));
+                        return Ok(Update::Event(delivery));
                     }
                 }
             }
@@ -184,7 +184,7 @@ impl Subscription {
         let end = until.unwrap_or_else(|| log.places());
         let replayed = log.replay(&mut snapshot, self.user, &cursor.places, &end, REPLAY_BATCH).await?;
         let deliveries = hydrate(&mut snapshot, replayed.events).await?;
-        self.pending.extend(deliveries.into_iter().map(Pending::Event));
+        self.pending.extend(deliveries.into_iter().map(|delivery| Pending::Event(Arc::new(delivery))));
         self.pending.push_back(Pending::Places(replayed.places));
         if replayed.progress == Progress::CaughtUp {
             let phase = std::mem::replace(&mut self.phase, Phase::Closed(CloseReason::ShuttingDown));
