@@ -1,0 +1,3 @@
+DROP INDEX events_by_time;
+DROP INDEX events_to_acquaintances;
+ALTER TABLE log_partitions DROP COLUMN floor;
