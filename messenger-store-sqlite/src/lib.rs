@@ -30,6 +30,8 @@ mod options;
 mod repositories;
 mod rows;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod worker;
 

@@ -274,11 +274,3 @@ fn check_foreign_keys(connection: &Connection) -> rusqlite::Result<()> {
 #[cfg(test)]
 #[path = "migrator_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-impl SqliteMigrator {
-    /// One that knows other migrations.
-    fn knowing(path: &std::path::Path, known: &'static [Migration]) -> Self {
-        Self { known, ..Self::new(SqliteOptions::new(path)) }
-    }
-}

@@ -11,7 +11,7 @@ use messenger_core::id::{ConversationId, MessageId, SessionId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, PayloadHash, Seq};
 use messenger_core::page::TimeKey;
 use messenger_core::session::{DeviceName, Session};
-use messenger_core::user::{Bio, DisplayName, DmPolicy, Email, User, Username};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, Username};
 use rusqlite::types::{Type, Value};
 use rusqlite::{Row, RowIndex};
 use uuid::Uuid;
@@ -57,7 +57,7 @@ pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
         email: row.get::<_, Option<_>>(at + 2)?.map(Email::from_stored),
         display_name: DisplayName::from_stored(row.get(at + 3)?),
         bio: row.get::<_, Option<_>>(at + 4)?.map(Bio::from_stored),
-        avatar_url: row.get(at + 5)?,
+        avatar_url: row.get::<_, Option<_>>(at + 5)?.map(AvatarUrl::from_stored),
         dm_policy: DmPolicy::parse(&dm_policy).map_err(|error| misread(at + 6, error))?,
         findable_by_email: row.get(at + 7)?,
         created_at: time(row, at + 8)?,

@@ -118,6 +118,17 @@ impl SqliteStore {
     }
 }
 
+#[cfg(test)]
+impl SqliteStore {
+    pub(crate) fn writer(&self) -> Handle {
+        self.inner.writer()
+    }
+
+    pub(crate) fn take_reader(&self) -> Option<Worker> {
+        self.inner.take_reader()
+    }
+}
+
 impl std::fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()

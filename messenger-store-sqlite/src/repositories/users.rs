@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UserQueries, UserRepository};
-use messenger_core::user::{Email, User, UserQuery, Username};
+use messenger_core::user::{AvatarUrl, Bio, Email, User, UserQuery, Username};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use crate::error::{SqlResult, not_stored};
@@ -113,8 +113,8 @@ impl UserRepository for Handle {
                 user.email.as_ref().map(Email::as_str),
                 user.display_name.as_str(),
                 user.display_name.folded(),
-                user.bio.as_ref().map(|bio| bio.as_str()),
-                user.avatar_url,
+                user.bio.as_ref().map(Bio::as_str),
+                user.avatar_url.as_ref().map(AvatarUrl::as_str),
                 user.dm_policy.as_str(),
                 user.findable_by_email,
                 user.created_at.as_millis(),
@@ -139,8 +139,8 @@ impl UserRepository for Handle {
                 user.email.as_ref().map(Email::as_str),
                 user.display_name.as_str(),
                 user.display_name.folded(),
-                user.bio.as_ref().map(|bio| bio.as_str()),
-                user.avatar_url,
+                user.bio.as_ref().map(Bio::as_str),
+                user.avatar_url.as_ref().map(AvatarUrl::as_str),
                 user.dm_policy.as_str(),
                 user.findable_by_email,
                 user.updated_at.as_millis(),
