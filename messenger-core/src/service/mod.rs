@@ -12,6 +12,7 @@ pub mod members;
 pub mod messages;
 pub mod reading;
 pub mod sessions;
+pub mod snapshot;
 mod subscribing;
 pub mod users;
 mod views;
