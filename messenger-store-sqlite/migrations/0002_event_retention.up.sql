@@ -7,3 +7,6 @@ CREATE INDEX events_to_acquaintances ON events (partition_id, position) WHERE au
 
 -- Who asks what to purge asks by time.
 CREATE INDEX events_by_time ON events (partition_id, at);
+
+-- Who blocks a user is told of changes to their profile, as they list them.
+CREATE INDEX blocks_by_blocked ON blocks (blocked_id, blocker_id);

@@ -57,8 +57,14 @@ impl Wanted {
                 self.memberships.push((conversation_id, user_id));
                 self.users.push(user_id);
             }
+            Fact::MemberRemoved { conversation_id, user_id } => {
+                self.users.push(user_id);
+                if is_own_removal(event) {
+                    self.memberships.push((conversation_id, user_id));
+                }
+            }
             Fact::ReadAdvanced { conversation_id, user_id } => self.memberships.push((conversation_id, user_id)),
-            Fact::MemberRemoved { user_id, .. } | Fact::UserUpdated { user_id } => self.users.push(user_id),
+            Fact::UserUpdated { user_id } => self.users.push(user_id),
             Fact::FriendRequestReceived { requester_id, addressee_id }
             | Fact::FriendRequestSent { requester_id, addressee_id } => {
                 self.pairs.extend(UserPair::try_new(requester_id, addressee_id));
@@ -131,6 +137,14 @@ impl Found {
                 let membership = self.memberships.get(&(conversation_id, user_id))?;
                 Some(EventData::Member(Member::of(user(&user_id)?, membership)))
             }
+            // To the one removed this comes by another partition than the
+            // conversation's events: after a return it no longer holds, and
+            // may be seen after it.
+            Fact::MemberRemoved { conversation_id, user_id }
+                if is_own_removal(event) && self.memberships.contains_key(&(conversation_id, user_id)) =>
+            {
+                None
+            }
             Fact::MemberRemoved { user_id, .. } => user(&user_id).map(EventData::RemovedMember),
             Fact::ReadAdvanced { conversation_id, user_id } => {
                 let membership = self.memberships.get(&(conversation_id, user_id))?;
@@ -179,6 +193,11 @@ fn pair_of(event: &Event, other: UserId) -> Option<UserPair> {
         Audience::User(user) => UserPair::try_new(user, other),
         Audience::Conversation(_) | Audience::Acquaintances(_) => None,
     }
+}
+
+/// Whether the event tells a user of their own removal.
+fn is_own_removal(event: &Event) -> bool {
+    matches!(event.event.audience, Audience::User(_))
 }
 
 fn dedup<T: Ord>(items: &mut Vec<T>) {

@@ -53,8 +53,9 @@ pub trait EventQueries: Send {
     ) -> StoreResult<Vec<Event>>;
 
     /// Up to `limit` events of a partition in `(after, until]` that are
-    /// addressed to the acquaintances of another user whom `viewer` knows: a
-    /// friend or a fellow member; in ascending position.
+    /// addressed to the acquaintances of another user, where `viewer` is one of
+    /// [`find_acquaintances`](super::FriendshipQueries::find_acquaintances) of
+    /// that user; in ascending position.
     async fn list_events_of_known(
         &mut self,
         viewer: UserId,

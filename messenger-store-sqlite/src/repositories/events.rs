@@ -114,7 +114,12 @@ impl EventQueries for Handle {
                    AND (EXISTS (SELECT 1 FROM friendships f WHERE f.user_id = ?1 AND f.friend_id = e.audience_id)
                      OR EXISTS (SELECT 1 FROM memberships theirs
                                 JOIN memberships mine ON mine.conversation_id = theirs.conversation_id
-                                WHERE theirs.user_id = e.audience_id AND mine.user_id = ?1))
+                                WHERE theirs.user_id = e.audience_id AND mine.user_id = ?1)
+                     OR EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = ?1 AND b.blocked_id = e.audience_id)
+                     OR EXISTS (SELECT 1 FROM friend_requests r
+                                WHERE r.requester_id = ?1 AND r.addressee_id = e.audience_id)
+                     OR EXISTS (SELECT 1 FROM friend_requests r
+                                WHERE r.addressee_id = ?1 AND r.requester_id = e.audience_id AND r.hidden = 0))
                  ORDER BY e.position LIMIT ?5"
             ))?;
             let parameters = params![viewer.as_uuid(), partition.get(), after.get(), until.get(), limit];

@@ -157,7 +157,10 @@ impl FriendshipQueries for Handle {
                  UNION
                  SELECT theirs.user_id FROM memberships mine
                  JOIN memberships theirs ON theirs.conversation_id = mine.conversation_id
-                 WHERE mine.user_id = ?1 AND theirs.user_id <> ?1",
+                 WHERE mine.user_id = ?1 AND theirs.user_id <> ?1
+                 UNION SELECT blocker_id FROM blocks WHERE blocked_id = ?1
+                 UNION SELECT requester_id FROM friend_requests WHERE addressee_id = ?1
+                 UNION SELECT addressee_id FROM friend_requests WHERE requester_id = ?1 AND hidden = 0",
             )?;
             let users = select.query_map([user.as_uuid()], |row| row.get(0).map(UserId::from_uuid))?;
             Ok(users.collect::<rusqlite::Result<_>>()?)
