@@ -351,9 +351,9 @@ mod tests {
                 .filter(|event| event.partition == partition)
                 .map(|event| event.position.get())
                 .collect();
-            let expected: Vec<_> = (1..=i64::try_from(positions.len()).expect("few")).collect();
-            assert_eq!(positions, expected);
-            assert_eq!(allotment.heads[&partition].get(), positions.len() as i64);
+            let last = i64::try_from(positions.len()).expect("few");
+            assert_eq!(positions, (1..=last).collect::<Vec<_>>());
+            assert_eq!(allotment.heads[&partition].get(), last);
         }
     }
 

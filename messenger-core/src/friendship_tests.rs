@@ -28,8 +28,8 @@ fn strangers() -> PairState {
     PairState::strangers(UserPair::try_new(ada(), bob()).expect("two users"))
 }
 
-fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(millis)
+fn at(step: usize) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(step).expect("histories are short"))
 }
 
 fn act(state: &PairState, actor: UserId, action: Action, now: Timestamp) -> Result<Transition, Refusal> {
@@ -65,7 +65,7 @@ proptest! {
         let mut state = strangers();
         for (step, (by_ada, action)) in history.into_iter().enumerate() {
             let actor = if by_ada { ada() } else { bob() };
-            let Ok(transition) = act(&state, actor, action, at(step as i64)) else { continue };
+            let Ok(transition) = act(&state, actor, action, at(step)) else { continue };
             for change in &transition.changes {
                 let fits = match change {
                     PairChange::InsertRequest(_) | PairChange::InsertFriendship { .. } => state.bond == Bond::None,
@@ -86,7 +86,7 @@ proptest! {
         let mut state = strangers();
         for (step, (by_ada, action)) in history.into_iter().enumerate() {
             let actor = if by_ada { ada() } else { bob() };
-            if let Ok(transition) = act(&state, actor, action, at(step as i64)) {
+            if let Ok(transition) = act(&state, actor, action, at(step)) {
                 state = state.after(&transition.changes);
             }
             if state.friends_since().is_some() {
@@ -114,7 +114,7 @@ proptest! {
         let mut blocker = strangers();
         blocker = blocker.after(&blocker.block(bob(), at(0)).changes);
         for (step, action) in actions.into_iter().enumerate() {
-            let now = at(step as i64 + 1);
+            let now = at(step + 1);
             let as_stranger = act(&stranger, ada(), action, now);
             let as_blocked = act(&blocker, ada(), action, now);
             let seen = |result: &Result<Transition, Refusal>| {
@@ -142,7 +142,7 @@ proptest! {
         let mut blocks = [false; 2];
         for (step, (by_ada, action)) in history.into_iter().enumerate() {
             let actor = if by_ada { ada() } else { bob() };
-            let Ok(transition) = act(&state, actor, action, at(step as i64)) else { continue };
+            let Ok(transition) = act(&state, actor, action, at(step)) else { continue };
             state = state.after(&transition.changes);
             for (audience, fact) in transition.facts {
                 let Audience::User(user) = audience else { panic!("pairs tell users only") };

@@ -5,6 +5,7 @@
 //! it keeps, it keeps in a [`store::Store`], of which `messenger-store-sqlite`
 //! and `messenger-store-mysql` are two.
 
+mod change;
 pub mod clock;
 pub mod conversation;
 pub mod credential;
@@ -13,10 +14,15 @@ pub mod event;
 pub mod friendship;
 pub mod id;
 pub mod message;
+mod messenger;
 pub mod page;
+pub mod password;
+pub mod service;
 pub mod session;
 pub mod store;
 mod text;
+pub mod token;
 pub mod user;
 
 pub use error::{Error, Result};
+pub use messenger::{Messenger, MessengerBuilder};

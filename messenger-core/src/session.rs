@@ -15,10 +15,10 @@ use crate::id::{IdGenerator, SessionId, UserId};
 use crate::text::{check_length, check_one_line, text_type};
 
 /// How long an access token is valid.
-pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(15 * 60);
+pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// How long a session lives without a refresh.
-pub const SESSION_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
 /// A login on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,134 @@
+//! A change under way: a transaction, its instant, and the events that it will
+//! commit.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::event::{Audience, Event, Fact, NewEvent};
+use crate::friendship::Transition;
+use crate::id::{IdGenerator, UserId};
+use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
+use crate::store::{
+    ConversationRepository, CredentialRepository, FriendshipRepository, MessageRepository, SessionRepository, Snapshot,
+    Transaction, UserRepository,
+};
+
+/// One attempt at a change. Dropped without [`Change::commit`], it rolls back.
+pub(crate) struct Change {
+    transaction: Box<dyn Transaction>,
+    now: Timestamp,
+    ids: Arc<dyn IdGenerator>,
+    events: Vec<NewEvent>,
+}
+
+impl Change {
+    pub(crate) fn new(transaction: Box<dyn Transaction>, now: Timestamp, ids: Arc<dyn IdGenerator>) -> Self {
+        Self { transaction, now, ids, events: Vec::new() }
+    }
+
+    /// The instant of everything that this change does.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// A fresh id of this instant.
+    pub(crate) fn new_uuid(&self) -> Uuid {
+        self.ids.new_uuid(self.now)
+    }
+
+    pub(crate) fn users(&mut self) -> &mut dyn UserRepository {
+        self.transaction.users()
+    }
+
+    pub(crate) fn credentials(&mut self) -> &mut dyn CredentialRepository {
+        self.transaction.credentials()
+    }
+
+    pub(crate) fn sessions(&mut self) -> &mut dyn SessionRepository {
+        self.transaction.sessions()
+    }
+
+    pub(crate) fn friendships(&mut self) -> &mut dyn FriendshipRepository {
+        self.transaction.friendships()
+    }
+
+    pub(crate) fn conversations(&mut self) -> &mut dyn ConversationRepository {
+        self.transaction.conversations()
+    }
+
+    pub(crate) fn messages(&mut self) -> &mut dyn MessageRepository {
+        self.transaction.messages()
+    }
+
+    /// Notes what `actor` did, for the log.
+    pub(crate) fn record(&mut self, actor: UserId, audience: Audience, fact: Fact) {
+        let mut tag = [0; 4];
+        self.ids.fill_random(&mut tag);
+        let tag = u32::from_be_bytes(tag);
+        self.events.push(NewEvent { audience, fact, at: self.now, actor_id: actor, tag });
+    }
+
+    /// Notes everything that a transition tells.
+    pub(crate) fn record_transition(&mut self, actor: UserId, transition: &Transition) {
+        for &(audience, fact) in &transition.facts {
+            self.record(actor, audience, fact);
+        }
+    }
+
+    /// What the work of a transaction ends with.
+    #[allow(clippy::unnecessary_wraps, reason = "a transaction's work reads as one expression")]
+    pub(crate) fn done<T>(self, value: T) -> Result<(Self, T)> {
+        Ok((self, value))
+    }
+
+    pub(crate) async fn commit(self) -> Result<Vec<Event>> {
+        Ok(self.transaction.commit(&self.events).await?)
+    }
+}
+
+/// Reads that a snapshot and a change have in common.
+pub(crate) trait Reads: Send {
+    fn users(&mut self) -> &mut dyn UserQueries;
+    fn friendships(&mut self) -> &mut dyn FriendshipQueries;
+    fn conversations(&mut self) -> &mut dyn ConversationQueries;
+    fn messages(&mut self) -> &mut dyn MessageQueries;
+}
+
+impl Reads for Change {
+    fn users(&mut self) -> &mut dyn UserQueries {
+        self.transaction.users()
+    }
+
+    fn friendships(&mut self) -> &mut dyn FriendshipQueries {
+        self.transaction.friendships()
+    }
+
+    fn conversations(&mut self) -> &mut dyn ConversationQueries {
+        self.transaction.conversations()
+    }
+
+    fn messages(&mut self) -> &mut dyn MessageQueries {
+        self.transaction.messages()
+    }
+}
+
+impl Reads for Box<dyn Snapshot> {
+    fn users(&mut self) -> &mut dyn UserQueries {
+        (**self).users()
+    }
+
+    fn friendships(&mut self) -> &mut dyn FriendshipQueries {
+        (**self).friendships()
+    }
+
+    fn conversations(&mut self) -> &mut dyn ConversationQueries {
+        (**self).conversations()
+    }
+
+    fn messages(&mut self) -> &mut dyn MessageQueries {
+        (**self).messages()
+    }
+}

@@ -1,0 +1,178 @@
+//! The messenger itself: a store, a clock, a source of ids, and what it takes
+//! to sign users in.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::change::Change;
+use crate::clock::{Clock, SystemClock};
+use crate::error::{Error, Result};
+use crate::id::{IdGenerator, SystemIds};
+use crate::password::PasswordHasher;
+use crate::store::{Snapshot, Store, StoreError};
+use crate::token::SigningKeys;
+
+/// How often a change that met a conflict is tried in all.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Users, friendships, conversations and messages over one store.
+///
+/// Cheap to clone; all clones are one messenger. Each method is one use case:
+/// it checks the rules, changes the state together with the events that tell
+/// of it, and answers once the change is durable.
+#[derive(Clone)]
+pub struct Messenger {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) keys: SigningKeys,
+    pub(crate) hasher: PasswordHasher,
+}
+
+/// Chooses the parts of a [`Messenger`].
+pub struct MessengerBuilder {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    keys: Option<SigningKeys>,
+    hasher: PasswordHasher,
+}
+
+impl MessengerBuilder {
+    /// Tells the time in place of [`SystemClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Makes ids and randomness in place of [`SystemIds`].
+    pub fn ids(mut self, ids: Arc<dyn IdGenerator>) -> Self {
+        self.ids = ids;
+        self
+    }
+
+    /// Signs access tokens. Without it a random key is made, whose tokens are
+    /// worth nothing to any other process or after a restart.
+    pub fn signing_keys(mut self, keys: SigningKeys) -> Self {
+        self.keys = Some(keys);
+        self
+    }
+
+    /// Hashes passwords; to share one bound among several messengers.
+    pub fn password_hasher(mut self, hasher: PasswordHasher) -> Self {
+        self.hasher = hasher;
+        self
+    }
+
+    /// The messenger.
+    pub fn build(self) -> Messenger {
+        let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
+        let inner = Inner { store: self.store, clock: self.clock, ids: self.ids, keys, hasher: self.hasher };
+        Messenger { inner: Arc::new(inner) }
+    }
+}
+
+impl Messenger {
+    /// A messenger over a store, with the system's clock and ids.
+    pub fn new(store: impl Store) -> Self {
+        Self::builder(Arc::new(store)).build()
+    }
+
+    /// Begins to choose the parts of a messenger.
+    pub fn builder(store: Arc<dyn Store>) -> MessengerBuilder {
+        MessengerBuilder {
+            store,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            keys: None,
+            hasher: PasswordHasher::new(),
+        }
+    }
+
+    /// Whether the store answers, in one cheap round trip.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.inner.store.ping().await?)
+    }
+
+    /// One consistent state to read from.
+    pub(crate) async fn read(&self) -> Result<Box<dyn Snapshot>> {
+        Ok(self.inner.store.read().await?)
+    }
+
+    /// Runs `work` as one transaction and commits what it did and recorded.
+    ///
+    /// A conflict with another transaction runs all of `work` again, a bounded
+    /// number of times, each on a fresh transaction, so `work` must take
+    /// nothing from one attempt into the next. An unknown outcome is never
+    /// retried. An error of `work` rolls back.
+    pub(crate) async fn transact<T, Fut>(&self, work: impl Fn(Change) -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<(Change, T)>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let outcome = self.attempt(&work).await;
+            match outcome {
+                Err(Error::Store(StoreError::Conflict(reason))) if attempt < MAX_ATTEMPTS => {
+                    tracing::debug!(attempt, reason, "conflict, trying again");
+                    tokio::time::sleep(self.pause_before_retry(attempt)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<T, Fut>(&self, work: &impl Fn(Change) -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<(Change, T)>>,
+    {
+        let transaction = self.inner.store.begin().await?;
+        let change = Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone());
+        let (change, value) = work(change).await?;
+        change.commit().await?;
+        Ok(value)
+    }
+
+    /// Doubles from attempt to attempt, with jitter, so that two who met do
+    /// not meet again at once.
+    fn pause_before_retry(&self, attempt: u32) -> Duration {
+        let mut random = [0];
+        self.inner.ids.fill_random(&mut random);
+        let ceiling_micros = 1_000_u64 << attempt;
+        Duration::from_micros(ceiling_micros * (128 + u64::from(random[0])) / 384)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{ConversationId, UserId};
+    use crate::service::auth::Login;
+    use crate::service::conversations::NewGroup;
+    use crate::service::messages::Draft;
+
+    /// Services run on any thread of a server: their futures must be `Send`.
+    /// Compiling is the test.
+    #[allow(dead_code, reason = "compiling is the test")]
+    fn futures_are_send(
+        messenger: &Messenger,
+        user: UserId,
+        id: ConversationId,
+        draft: Draft,
+        group: NewGroup,
+        login: Login,
+    ) {
+        fn assert_send(_: impl Send) {}
+        assert_send(messenger.send_message(user, id, draft));
+        assert_send(messenger.create_group(user, group));
+        assert_send(messenger.request_friendship(user, user));
+        assert_send(messenger.unfriend(user, user));
+        assert_send(messenger.login(login));
+        assert_send(messenger.purge_expired_sessions());
+    }
+}

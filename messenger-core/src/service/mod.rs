@@ -1,0 +1,16 @@
+//! The use cases, one file per resource. Each is a method of
+//! [`Messenger`](crate::Messenger): it takes parsed values, locks what its
+//! rule depends on, reads, decides, writes, and records what happened.
+
+pub mod auth;
+pub mod conversations;
+pub mod friendships;
+pub mod history;
+pub mod members;
+pub mod messages;
+pub mod reading;
+pub mod sessions;
+pub mod users;
+mod views;
+
+pub use views::ConversationView;
