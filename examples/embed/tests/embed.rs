@@ -5,8 +5,10 @@ use std::process::Command;
 
 /// Runs the example in a directory and answers what it printed.
 fn run_in(directory: &Path) -> String {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_messenger-embed")).current_dir(directory).output().expect("the example starts");
+    let output = Command::new(env!("CARGO_BIN_EXE_messenger-embed"))
+        .current_dir(directory)
+        .output()
+        .expect("the example starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
