@@ -10,6 +10,7 @@ use super::replica::Replica;
 use super::world::{Nodes, World};
 use super::{Case, isolated, own_database};
 use crate::conversation::Role;
+use crate::conversation::Title;
 use crate::error::Error;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::live::{Ended, Subscription, Update};
@@ -20,7 +21,6 @@ use crate::service::events::Progress;
 use crate::service::messages::Draft;
 use crate::service::users::{NewUser, UserChanges};
 use crate::user::{DisplayName, DmPolicy, Username};
-use crate::conversation::Title;
 
 /// How many users a history has.
 const USERS: usize = 6;
@@ -79,12 +79,6 @@ async fn live_with_random_disconnects_shows_what_a_snapshot_shows(nodes: &Nodes)
 }
 
 async fn live_on_another_node_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    if !nodes.may_have_two() {
-        // One server at a time has the database: the clients' node is the
-        // actors' node, with a messenger and a tailer of its own.
-        let node = nodes.start().await?;
-        return live(&node, &nodes.beside(&node)).await;
-    }
     live(&nodes.start().await?, &nodes.start().await?).await
 }
 

@@ -27,6 +27,8 @@
 mod doubles;
 mod failure;
 mod harness;
+mod histories;
+mod replica;
 mod rows;
 mod runner;
 mod world;
@@ -106,6 +108,8 @@ use {alone, isolated, list, own_database};
 
 /// Every case there is, by groups.
 pub const GROUPS: &[&[Case]] = &[
+    histories::CASES,
+    histories::LIVE_CASES,
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,

@@ -87,16 +87,14 @@ impl Replica {
         let Some(data) = &delivery.data else { return Ok(()) };
         match data {
             EventData::Message(message) => self.show_message(message, fact, delivery.at()),
-            EventData::Conversation(conversation) => {
-                match self.shown.conversations.get_mut(&conversation.id) {
-                    Some(shown) => {
-                        shown.kind = conversation.kind.clone();
-                        shown.members_count = conversation.members_count;
-                        shown.updated_at = shown.updated_at.max(delivery.at());
-                    }
-                    None => self.fetch(conversation.id).await?,
+            EventData::Conversation(conversation) => match self.shown.conversations.get_mut(&conversation.id) {
+                Some(shown) => {
+                    shown.kind = conversation.kind.clone();
+                    shown.members_count = conversation.members_count;
+                    shown.updated_at = shown.updated_at.max(delivery.at());
                 }
-            }
+                None => self.fetch(conversation.id).await?,
+            },
             EventData::Member(member) if member.user.id == self.viewer => {
                 if let Some(id) = delivery.conversation_id() {
                     match self.shown.conversations.get_mut(&id) {
@@ -211,10 +209,11 @@ async fn fetch_history(
     let mut last = Seq::ZERO;
     loop {
         let at = HistoryAt::After(last);
-        let page = match messenger.list_messages(viewer, view.conversation.id, at, Limit::parse(Limit::MAX.into())?).await {
-            Err(Error::Refused(Refusal::ConversationNotFound)) => return Ok(None),
-            page => page?,
-        };
+        let page =
+            match messenger.list_messages(viewer, view.conversation.id, at, Limit::parse(Limit::MAX.into())?).await {
+                Err(Error::Refused(Refusal::ConversationNotFound)) => return Ok(None),
+                page => page?,
+            };
         last = page.items.last().map_or(last, |message| message.seq);
         history.extend(page.items.into_iter().map(|message| (message.seq, message)));
         if !page.has_after {
