@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UniqueKey, UserQueries, UserRepository};
-use messenger_core::user::{Bio, DisplayName, DmPolicy, Email, User, UserQuery, Username};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, UserQuery, Username};
 
 use crate::link::Link;
 use crate::sql::{CHUNK, Columns, Sql, sorted_ids, unreadable};
@@ -26,7 +26,7 @@ pub(crate) fn read_user(row: &mut Columns<'_>) -> StoreResult<User> {
         email: row.take::<Option<String>>()?.map(Email::from_stored),
         display_name: DisplayName::from_stored(row.take()?),
         bio: row.take::<Option<String>>()?.map(Bio::from_stored),
-        avatar_url: row.take()?,
+        avatar_url: row.take::<Option<String>>()?.map(AvatarUrl::from_stored),
         dm_policy: DmPolicy::parse(row.take()?).map_err(|_| unreadable("DM policy")())?,
         findable_by_email: row.take()?,
         created_at: row.time()?,
@@ -118,7 +118,7 @@ impl UserRepository for Link {
             .then(", ", user.display_name.as_str())
             .then(", ", user.display_name.folded())
             .then(", ", user.bio.as_ref().map(Bio::as_str))
-            .then(", ", user.avatar_url.as_deref())
+            .then(", ", user.avatar_url.as_ref().map(AvatarUrl::as_str))
             .then(", ", user.dm_policy.as_str())
             .then(", ", user.findable_by_email)
             .then(", ", user.created_at.as_millis())
@@ -134,7 +134,7 @@ impl UserRepository for Link {
             .then(", display_name = ", user.display_name.as_str())
             .then(", display_name_folded = ", user.display_name.folded())
             .then(", bio = ", user.bio.as_ref().map(Bio::as_str))
-            .then(", avatar_url = ", user.avatar_url.as_deref())
+            .then(", avatar_url = ", user.avatar_url.as_ref().map(AvatarUrl::as_str))
             .then(", dm_policy = ", user.dm_policy.as_str())
             .then(", findable_by_email = ", user.findable_by_email)
             .then(", updated_at = ", user.updated_at.as_millis())

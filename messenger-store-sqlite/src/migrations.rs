@@ -38,7 +38,6 @@ macro_rules! migrations {
 /// is never changed; a new one is added at the end.
 pub(crate) const MIGRATIONS: &[Migration] = migrations![
     1 "initial" "0001_initial",
-    2 "event_retention" "0002_event_retention",
 ];
 
 #[cfg(test)]

@@ -69,12 +69,13 @@ pub trait Store: Send + Sync + 'static {
     async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>>;
 
     /// Removes events of a partition at positions below `floor`, and makes it
-    /// the partition's floor. Lowers nothing: a floor below the present one
-    /// changes nothing. A floor beyond the head is the head.
+    /// the partition's floor. A floor below the present one changes nothing; a
+    /// floor beyond the head is the head. All or nothing: callers raise the
+    /// floor in steps.
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()>;
 
-    /// The newest position of a partition whose event happened before `before`;
-    /// `None` when there is none.
+    /// The position of the latest event of a partition that happened before
+    /// `before`; `None` when there is none.
     async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>>;
 
     /// Asks the backend for a sign of life, in one cheap round trip.

@@ -155,14 +155,15 @@ pub(crate) fn purge(connection: &Connection, partition: Partition, floor: Positi
     Ok(())
 }
 
-/// The newest position of a partition whose event happened before an instant.
+/// See [`Store::find_position_before`](messenger_core::store::Store::find_position_before).
 pub(crate) fn position_before(
     connection: &Connection,
     partition: Partition,
     before: Timestamp,
 ) -> SqlResult<Option<Position>> {
-    let mut select =
-        connection.prepare_cached("SELECT max(position) FROM events WHERE partition_id = ?1 AND at < ?2")?;
-    let position: Option<i64> = select.query_row(params![partition.get(), before.as_millis()], |row| row.get(0))?;
-    Ok(position.map(Position::from_stored))
+    let mut select = connection.prepare_cached(
+        "SELECT position FROM events WHERE partition_id = ?1 AND at < ?2 ORDER BY at DESC, position DESC LIMIT 1",
+    )?;
+    let parameters = params![partition.get(), before.as_millis()];
+    Ok(select.query_row(parameters, |row| row.get(0).map(Position::from_stored)).optional()?)
 }
