@@ -189,7 +189,7 @@ facts! {
     MessageDeleted { conversation_id: ConversationId => conversation_id, message_id: MessageId => subject_id } "message.deleted",
     /// A conversation was made, with its first members.
     ConversationCreated { conversation_id: ConversationId => conversation_id } "conversation.created",
-    /// A conversation's title changed.
+    /// A conversation's title or number of members changed.
     ConversationUpdated { conversation_id: ConversationId => conversation_id } "conversation.updated",
     /// A user joined.
     MemberAdded { conversation_id: ConversationId => conversation_id, user_id: UserId => subject_id } "member.added",

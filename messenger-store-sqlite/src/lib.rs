@@ -1,1 +1,41 @@
-//! messenger-store-sqlite
+//! The embedded store: everything in one SQLite file, nothing to install.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), messenger_store_sqlite::OpenError> {
+//! let store = messenger_store_sqlite::SqliteStore::open("messenger.db").await?;
+//! # Ok(()) }
+//! ```
+//!
+//! # How it works
+//!
+//! SQLite has one writer at a time, so the store has one: a thread that owns
+//! the write connection. Transactions wait their turn for it, first come first
+//! served, and each repository call is one closure that is sent to the thread.
+//! Snapshots are read by a small pool of further threads, which the writer
+//! neither delays nor waits for (WAL).
+//!
+//! A commit is on disk when it is answered: `synchronous=FULL` syncs the
+//! write-ahead log before COMMIT returns.
+//!
+//! The file and its companions (`-wal`, `-shm`, `-lock`) are made readable by
+//! their owner alone. The lock file keeps a second server from the same
+//! database; [`SqliteMigrator`] and other tools may read beside a server.
+
+mod checkpoint;
+mod connection;
+mod error;
+mod lock;
+mod migrations;
+mod migrator;
+mod options;
+mod repositories;
+mod rows;
+mod store;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod worker;
+
+pub use migrator::SqliteMigrator;
+pub use options::{MigrateOnOpen, OpenError, SqliteOptions};
+pub use store::SqliteStore;

@@ -70,6 +70,7 @@ impl Messenger {
             change.conversations().update_conversations(&[conversation]).await?;
             let fact = Fact::MemberAdded { conversation_id: id, user_id: user };
             change.record(viewer, Audience::Conversation(id), fact);
+            record_count(&mut change, viewer, id);
             change.done(Member::of(added, &membership))
         })
         .await
@@ -187,7 +188,14 @@ async fn remove(change: &mut Change, actor: UserId, mut conversation: Conversati
         touch(&mut conversation, change);
         change.conversations().update_conversations(&[conversation]).await?;
         change.record(actor, Audience::Conversation(id), fact);
+        record_count(change, actor, id);
     }
     change.record(actor, Audience::User(user), fact);
     Ok(())
+}
+
+/// Tells how many members there are now: an absolute number, so that seeing it
+/// twice does no harm, as counting along would.
+fn record_count(change: &mut Change, actor: UserId, id: ConversationId) {
+    change.record(actor, Audience::Conversation(id), Fact::ConversationUpdated { conversation_id: id });
 }

@@ -1,0 +1,13 @@
+DROP TABLE events;
+DROP TABLE log_partitions;
+DROP TABLE log_identity;
+DROP TABLE messages;
+DROP TABLE memberships;
+DROP TABLE conversations;
+DROP TABLE blocks;
+DROP TABLE friendships;
+DROP TABLE friend_requests;
+DROP TABLE refresh_tokens;
+DROP TABLE sessions;
+DROP TABLE credentials;
+DROP TABLE users;

@@ -1,0 +1,204 @@
+use std::collections::{BTreeSet, HashSet};
+
+use async_trait::async_trait;
+use messenger_core::clock::Timestamp;
+use messenger_core::id::{ConversationId, MessageId, UserId};
+use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
+use messenger_core::page::{Rows, Slice, TimeKey};
+use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
+use rusqlite::{OptionalExtension as _, params};
+
+use crate::error::not_stored;
+use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
+use crate::worker::Handle;
+
+#[async_trait]
+impl MessageQueries for Handle {
+    async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
+        let ids = ids.to_vec();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                message_columns!("m"),
+                " FROM messages m WHERE m.id IN (SELECT value FROM rarray(?1))"
+            ))?;
+            let messages = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], message)?;
+            Ok(messages.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn find_messages_at(&mut self, places: &[(ConversationId, Seq)]) -> StoreResult<Vec<Message>> {
+        let places: BTreeSet<_> = places.iter().copied().collect();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                message_columns!("m"),
+                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq = ?2"
+            ))?;
+            let mut found = Vec::new();
+            for (conversation, seq) in places {
+                found.extend(select.query_row(params![conversation.as_uuid(), seq.get()], message).optional()?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>> {
+        let keys: HashSet<_> = keys.iter().cloned().collect();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                message_columns!("m"),
+                ", m.payload_hash
+                 FROM messages m WHERE m.sender_id = ?1 AND m.conversation_id = ?2 AND m.client_id = ?3"
+            ))?;
+            let mut found = Vec::new();
+            for (sender, conversation, client_id) in keys {
+                let key = params![sender.as_uuid(), conversation.as_uuid(), client_id.as_str()];
+                let sent = select.query_row(key, |row| {
+                    let payload_hash = PayloadHash::from_stored(row.get(MESSAGE_COLUMNS)?);
+                    Ok(SentMessage { message: message(row)?, payload_hash })
+                });
+                found.extend(sent.optional()?);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn list_messages(
+        &mut self,
+        conversation: ConversationId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Vec<Message>> {
+        self.call(move |connection| {
+            let newest_before = concat!(
+                "SELECT ",
+                message_columns!("m"),
+                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
+            );
+            let oldest_after = concat!(
+                "SELECT ",
+                message_columns!("m"),
+                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3"
+            );
+            let (sql, bound) = match range {
+                MessageRange::Latest => (newest_before, i64::MAX),
+                MessageRange::Before(seq) => (newest_before, seq.get()),
+                MessageRange::After(seq) => (oldest_after, seq.get()),
+            };
+            let mut messages = connection
+                .prepare_cached(sql)?
+                .query_map(params![conversation.as_uuid(), bound, limit], message)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            if !matches!(range, MessageRange::After(_)) {
+                messages.reverse();
+            }
+            Ok(messages)
+        })
+        .await
+    }
+
+    async fn list_recent_messages(
+        &mut self,
+        user: UserId,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<Message, TimeKey>> {
+        self.call(move |connection| {
+            // The page's messages are all in those conversations whose newest
+            // message before the key is among the newest such ones. So one
+            // probe per conversation finds a page's worth of conversations, and
+            // a page's worth of each is all that is ever sorted.
+            let mut select = connection.prepare_cached(concat!(
+                "WITH active AS MATERIALIZED (
+                     SELECT h.conversation_id
+                     FROM memberships s CROSS JOIN messages h ON h.id = (
+                         SELECT x.id FROM messages x
+                         WHERE x.conversation_id = s.conversation_id AND (x.created_at, x.id) < (?2, ?3)
+                         ORDER BY x.created_at DESC, x.id DESC LIMIT 1)
+                     WHERE s.user_id = ?1
+                     ORDER BY h.created_at DESC, h.id DESC LIMIT ?4
+                 )
+                 SELECT ",
+                message_columns!("m"),
+                " FROM active a CROSS JOIN messages m ON m.id IN (
+                     SELECT x.id FROM messages x
+                     WHERE x.conversation_id = a.conversation_id AND (x.created_at, x.id) < (?2, ?3)
+                     ORDER BY x.created_at DESC, x.id DESC LIMIT ?4)
+                 ORDER BY m.created_at DESC, m.id DESC LIMIT ?4"
+            ))?;
+            let (at, id) = descending(slice.after);
+            let messages = select
+                .query_map(params![user.as_uuid(), at, id, one_more(slice.limit)], message)?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            Ok(Rows::cut(messages, slice.limit, |message| TimeKey { at: message.created_at, id: message.id.as_uuid() }))
+        })
+        .await
+    }
+
+    async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
+        self.call(move |connection| {
+            let mut count = connection.prepare_cached(
+                "SELECT count(*) FROM messages WHERE conversation_id = ?1 AND seq > ?2 AND sender_id = ?3",
+            )?;
+            let parameters = params![conversation.as_uuid(), seq.get(), sender.as_uuid()];
+            Ok(count.query_row(parameters, |row| row.get(0))?)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl MessageRepository for Handle {
+    async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
+        let messages = messages.to_vec();
+        self.call(move |connection| {
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
+                                       created_at, edited_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            for SentMessage { message, payload_hash } in messages {
+                insert.execute(params![
+                    message.id.as_uuid(),
+                    message.conversation_id.as_uuid(),
+                    message.seq.get(),
+                    message.sender_id.as_uuid(),
+                    message.body.as_ref().map(MessageBody::as_str),
+                    message.client_id.as_ref().map(ClientId::as_str),
+                    payload_hash.as_bytes(),
+                    message.reply_to.map(MessageId::as_uuid),
+                    message.created_at.as_millis(),
+                    message.edited_at.map(Timestamp::as_millis),
+                    message.deleted_at.map(Timestamp::as_millis),
+                ])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
+        let messages = messages.to_vec();
+        self.call(move |connection| {
+            let mut update = connection
+                .prepare_cached("UPDATE messages SET body = ?2, edited_at = ?3, deleted_at = ?4 WHERE id = ?1")?;
+            for message in messages {
+                let updated = update.execute(params![
+                    message.id.as_uuid(),
+                    message.body.as_ref().map(MessageBody::as_str),
+                    message.edited_at.map(Timestamp::as_millis),
+                    message.deleted_at.map(Timestamp::as_millis),
+                ])?;
+                if updated == 0 {
+                    return Err(not_stored("the message"));
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,13 @@
+//! The repositories. Each method's statements stand in the method.
+//!
+//! A method with many keys runs one prepared statement: over an array where the
+//! keys are single ids, in a loop where they are pairs. There is no server
+//! between here and the file, so a loop costs no round trips.
+
+mod conversations;
+mod credentials;
+mod events;
+mod friendships;
+mod messages;
+mod sessions;
+mod users;

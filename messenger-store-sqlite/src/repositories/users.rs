@@ -1,0 +1,162 @@
+use async_trait::async_trait;
+use messenger_core::id::UserId;
+use messenger_core::page::{Rows, SearchKey, Slice};
+use messenger_core::store::{StoreResult, UserQueries, UserRepository};
+use messenger_core::user::{AvatarUrl, Bio, Email, User, UserQuery, Username};
+use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+
+use crate::error::{SqlResult, not_stored};
+use crate::rows::{USER_COLUMNS, id_array, one_more, user, user_columns};
+use crate::worker::Handle;
+
+#[async_trait]
+impl UserQueries for Handle {
+    async fn find_users(&mut self, ids: &[UserId]) -> StoreResult<Vec<User>> {
+        let ids = ids.to_vec();
+        self.call(move |connection| users_by_id(connection, &ids)).await
+    }
+
+    async fn find_user_by_username(&mut self, username: &Username) -> StoreResult<Option<User>> {
+        let username = username.clone();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                user_columns!("u"),
+                " FROM users u WHERE u.username = ?1"
+            ))?;
+            Ok(select.query_row([username.as_str()], |row| user(row, 0)).optional()?)
+        })
+        .await
+    }
+
+    async fn find_user_by_email(&mut self, email: &Email) -> StoreResult<Option<User>> {
+        let email = email.clone();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                user_columns!("u"),
+                " FROM users u WHERE u.email = ?1"
+            ))?;
+            Ok(select.query_row([email.as_str()], |row| user(row, 0)).optional()?)
+        })
+        .await
+    }
+
+    async fn search_users(&mut self, query: &UserQuery, slice: Slice<SearchKey>) -> StoreResult<Rows<User, SearchKey>> {
+        let query = query.clone();
+        self.call(move |connection| {
+            // instr and substr compare characters; LIKE has wildcards. The
+            // whole table is read: no index helps to find an infix.
+            let mut select = connection.prepare_cached(concat!(
+                "WITH ranked AS MATERIALIZED (
+                     SELECT id, username, CASE
+                         WHEN username = :query OR (findable_by_email AND email = :email) THEN 0
+                         WHEN substr(username, 1, length(:query)) = :query THEN 1
+                         WHEN substr(display_name_folded, 1, length(:query)) = :query THEN 2
+                         WHEN instr(username, :query) > 0 OR instr(display_name_folded, :query) > 0 THEN 3
+                     END AS rank
+                     FROM users
+                 ), page AS MATERIALIZED (
+                     SELECT id, username, rank FROM ranked
+                     WHERE rank IS NOT NULL AND (rank, username) > (:rank, :username)
+                     ORDER BY rank, username LIMIT :limit
+                 )
+                 SELECT ",
+                user_columns!("u"),
+                ", p.rank FROM page p JOIN users u ON u.id = p.id ORDER BY p.rank, p.username"
+            ))?;
+            let email = query.as_email();
+            // Ranks begin at 0, so that all come after -1.
+            let (rank, username) = slice.after.map_or((-1, String::new()), |key| (i64::from(key.rank), key.username));
+            let found = select
+                .query_map(
+                    named_params! {
+                        ":query": query.folded(),
+                        ":email": email.as_ref().map(Email::as_str),
+                        ":rank": rank,
+                        ":username": username,
+                        ":limit": one_more(slice.limit),
+                    },
+                    |row| Ok((user(row, 0)?, row.get(USER_COLUMNS)?)),
+                )?
+                .collect::<rusqlite::Result<Vec<(User, u8)>>>()?;
+            let page = Rows::cut(found, slice.limit, |(user, rank)| SearchKey {
+                rank: *rank,
+                username: user.username.to_string(),
+            });
+            Ok(Rows { items: page.items.into_iter().map(|(user, _)| user).collect(), next: page.next })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl UserRepository for Handle {
+    async fn lock_users(&mut self, ids: &[UserId]) -> StoreResult<Vec<User>> {
+        // A plain read: the transaction was begun IMMEDIATE, and there is one
+        // writer, so no row changes until it ends. The writer is the lock.
+        let ids = ids.to_vec();
+        self.call(move |connection| users_by_id(connection, &ids)).await
+    }
+
+    async fn insert_user(&mut self, user: &User) -> StoreResult<()> {
+        let user = user.clone();
+        self.call(move |connection| {
+            let mut insert = connection.prepare_cached(
+                "INSERT INTO users (id, username, email, display_name, display_name_folded, bio, avatar_url, dm_policy,
+                                    findable_by_email, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?;
+            insert.execute(params![
+                user.id.as_uuid(),
+                user.username.as_str(),
+                user.email.as_ref().map(Email::as_str),
+                user.display_name.as_str(),
+                user.display_name.folded(),
+                user.bio.as_ref().map(Bio::as_str),
+                user.avatar_url.as_ref().map(AvatarUrl::as_str),
+                user.dm_policy.as_str(),
+                user.findable_by_email,
+                user.created_at.as_millis(),
+                user.updated_at.as_millis(),
+            ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn update_user(&mut self, user: &User) -> StoreResult<()> {
+        let user = user.clone();
+        self.call(move |connection| {
+            let mut update = connection.prepare_cached(
+                "UPDATE users
+                 SET email = ?2, display_name = ?3, display_name_folded = ?4, bio = ?5, avatar_url = ?6,
+                     dm_policy = ?7, findable_by_email = ?8, updated_at = ?9
+                 WHERE id = ?1",
+            )?;
+            let updated = update.execute(params![
+                user.id.as_uuid(),
+                user.email.as_ref().map(Email::as_str),
+                user.display_name.as_str(),
+                user.display_name.folded(),
+                user.bio.as_ref().map(Bio::as_str),
+                user.avatar_url.as_ref().map(AvatarUrl::as_str),
+                user.dm_policy.as_str(),
+                user.findable_by_email,
+                user.updated_at.as_millis(),
+            ])?;
+            if updated == 0 { Err(not_stored("the user")) } else { Ok(()) }
+        })
+        .await
+    }
+}
+
+fn users_by_id(connection: &Connection, ids: &[UserId]) -> SqlResult<Vec<User>> {
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT ",
+        user_columns!("u"),
+        " FROM users u WHERE u.id IN (SELECT value FROM rarray(?1)) ORDER BY u.id"
+    ))?;
+    let users = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], |row| user(row, 0))?;
+    Ok(users.collect::<rusqlite::Result<_>>()?)
+}

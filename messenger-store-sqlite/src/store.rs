@@ -1,0 +1,205 @@
+//! The store itself: one writer, a pool of readers.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use messenger_core::event::PartitionCount;
+use messenger_core::store::{
+    ConversationQueries, CredentialQueries, EventQueries, FriendshipQueries, MessageQueries, SessionQueries, Snapshot,
+    Store, StoreError, StoreResult, Transaction, UserQueries,
+};
+use tokio::sync::{Mutex as FairMutex, OwnedSemaphorePermit, Semaphore};
+
+use crate::connection::{absolute, create_file, open_reader, open_writer};
+use crate::lock::ServerLock;
+use crate::migrator::SqliteMigrator;
+use crate::options::{OpenError, SqliteOptions};
+use crate::transaction::SqliteTransaction;
+use crate::worker::{Handle, Owned, Worker};
+
+/// Everything in one SQLite file.
+///
+/// Clones share the same file and threads. When the last clone, snapshot and
+/// transaction is dropped, the drop waits for what was begun, closes the file
+/// and frees it for another server.
+#[derive(Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+/// What all clones, snapshots and transactions of a store share. The lock on
+/// the file lasts as long as any of them.
+pub(crate) struct Inner {
+    path: PathBuf,
+    pub(crate) partitions: PartitionCount,
+    /// As many as there are idle readers.
+    permits: Arc<Semaphore>,
+    // A std mutex: it is held for a push or a pop, never over an await.
+    idle_readers: Mutex<Vec<Worker>>,
+    writer: Worker,
+    turn: Arc<FairMutex<()>>,
+    // The last field, so that it is released when all connections are closed.
+    _lock: ServerLock,
+}
+
+impl Inner {
+    pub(crate) fn writer(&self) -> Handle {
+        self.writer.handle()
+    }
+
+    fn take_reader(&self) -> Option<Worker> {
+        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn give_back(&self, reader: Worker) {
+        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database file with [`SqliteOptions::new`]: it is made if it is
+    /// not there, and migrated.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        Self::open_with(SqliteOptions::new(path)).await
+    }
+
+    /// Opens the database file as `options` say.
+    pub async fn open_with(options: SqliteOptions) -> Result<Self, OpenError> {
+        let path = options.path.clone();
+        // Files are opened and migrations run on a thread that may block.
+        tokio::task::spawn_blocking(move || Self::open_blocking(&options))
+            .await
+            .unwrap_or_else(|lost| Err(OpenError::Io { path, source: std::io::Error::other(lost) }))
+    }
+
+    fn open_blocking(options: &SqliteOptions) -> Result<Self, OpenError> {
+        let path = absolute(&options.path)?;
+        let lock = ServerLock::acquire(&path)?;
+        create_file(&path)?;
+        SqliteMigrator::new(options.clone()).on_open()?;
+
+        let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let connection = open_writer(&path, options.busy_timeout).map_err(sqlite)?;
+        let partitions = connection
+            .query_row("SELECT partitions FROM log_identity", [], |row| row.get(0))
+            .map_err(sqlite)
+            .and_then(|count| {
+                PartitionCount::try_new(count).ok_or_else(|| io(std::io::ErrorKind::InvalidData.into()))
+            })?;
+        let writer = Worker::start("sqlite-writer".to_owned(), connection).map_err(io)?;
+        let readers = (0..options.readers.max(1))
+            .map(|number| {
+                let connection = open_reader(&path, options.busy_timeout).map_err(sqlite)?;
+                Worker::start(format!("sqlite-reader-{number}"), connection).map_err(io)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.clone(),
+                partitions,
+                permits: Arc::new(Semaphore::new(readers.len())),
+                idle_readers: Mutex::new(readers),
+                writer,
+                turn: Arc::default(),
+                _lock: lock,
+            }),
+        })
+    }
+
+    /// The database file, as an absolute path.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+}
+
+#[cfg(test)]
+impl SqliteStore {
+    pub(crate) fn writer(&self) -> Handle {
+        self.inner.writer()
+    }
+
+    pub(crate) fn take_reader(&self) -> Option<Worker> {
+        self.inner.take_reader()
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn read(&self) -> StoreResult<Box<dyn Snapshot>> {
+        let defect = |text: &str| StoreError::Defect(text.to_owned());
+        let permit = self.inner.permits.clone().acquire_owned().await.map_err(|_| defect("the readers are closed"))?;
+        let reader = self.inner.take_reader().ok_or_else(|| defect("a permit without an idle reader"))?;
+        // From here on, dropping gives the reader back.
+        let snapshot = SqliteSnapshot {
+            handle: reader.handle(),
+            reader: Some(reader),
+            store: self.inner.clone(),
+            _permit: permit,
+        };
+        // SQLite takes the snapshot with the first read, not with BEGIN.
+        let begin = |owned: &mut Owned| owned.begin(&["BEGIN", "SELECT epoch FROM log_identity"]);
+        snapshot.handle.run(begin).await?.map_err(StoreError::from)?;
+        Ok(Box::new(snapshot))
+    }
+
+    async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
+        // Tokio's mutex is fair: first come, first served.
+        let turn = self.inner.turn.clone().lock_owned().await;
+        Ok(Box::new(SqliteTransaction::begin(turn, self.inner.clone()).await?))
+    }
+
+    async fn ping(&self) -> StoreResult<()> {
+        self.read().await.map(drop)
+    }
+}
+
+/// A reader that is on loan, with a read transaction open.
+struct SqliteSnapshot {
+    handle: Handle,
+    reader: Option<Worker>,
+    store: Arc<Inner>,
+    // Freed when `drop` has given the reader back.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for SqliteSnapshot {
+    fn drop(&mut self) {
+        // Sent before the reader is lent again, so done before it begins again.
+        self.handle.end_later();
+        if let Some(reader) = self.reader.take() {
+            self.store.give_back(reader);
+        }
+    }
+}
+
+impl Snapshot for SqliteSnapshot {
+    fn users(&mut self) -> &mut dyn UserQueries {
+        &mut self.handle
+    }
+    fn credentials(&mut self) -> &mut dyn CredentialQueries {
+        &mut self.handle
+    }
+    fn sessions(&mut self) -> &mut dyn SessionQueries {
+        &mut self.handle
+    }
+    fn friendships(&mut self) -> &mut dyn FriendshipQueries {
+        &mut self.handle
+    }
+    fn conversations(&mut self) -> &mut dyn ConversationQueries {
+        &mut self.handle
+    }
+    fn messages(&mut self) -> &mut dyn MessageQueries {
+        &mut self.handle
+    }
+    fn events(&mut self) -> &mut dyn EventQueries {
+        &mut self.handle
+    }
+}
