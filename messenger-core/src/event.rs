@@ -59,8 +59,8 @@ pub struct PartitionCount(u16);
 
 impl PartitionCount {
     /// Takes a number of at least 1.
-    pub fn try_new(count: u16) -> Option<Self> {
-        (count > 0).then_some(Self(count))
+    pub const fn try_new(count: u16) -> Option<Self> {
+        if count > 0 { Some(Self(count)) } else { None }
     }
 
     /// The number itself.

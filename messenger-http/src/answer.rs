@@ -88,10 +88,8 @@ impl<T: ToJSON> ApiResponse for CreatedOrFound<T> {
     fn meta() -> MetaResponses {
         // One schema for both: generators such as progenitor take one type of
         // success per operation.
-        let responses = vec![
-            described::<T>(200, "It was there already; nothing was made."),
-            described::<T>(201, "It was made."),
-        ];
+        let responses =
+            vec![described::<T>(200, "It was there already; nothing was made."), described::<T>(201, "It was made.")];
         MetaResponses { responses }
     }
 
@@ -109,7 +107,8 @@ impl IntoResponse for NoContent {
 impl ApiResponse for NoContent {
     fn meta() -> MetaResponses {
         let description = "Done.";
-        let done = MetaResponse { description, status: Some(204), status_range: None, content: vec![], headers: vec![] };
+        let done =
+            MetaResponse { description, status: Some(204), status_range: None, content: vec![], headers: vec![] };
         MetaResponses { responses: vec![done] }
     }
 

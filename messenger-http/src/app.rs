@@ -10,8 +10,8 @@ use messenger_core::id::{IdGenerator, SystemIds};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderValue, Method, StatusCode, header};
 use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Route};
-use poem_openapi::registry::{MetaOperation, Registry};
 use poem_openapi::OpenApi as _;
+use poem_openapi::registry::{MetaOperation, Registry};
 
 use crate::accept::Produces;
 use crate::address::{AddressRule, Network};
@@ -122,12 +122,7 @@ fn operations(messenger: &Messenger, options: &AppOptions) -> Paths {
     paths
 }
 
-fn gate(
-    operation: MetaOperation,
-    endpoint: BoxEndpoint<'static>,
-    options: &AppOptions,
-    shared: Arc<Shared>,
-) -> Gate {
+fn gate(operation: MetaOperation, endpoint: BoxEndpoint<'static>, options: &AppOptions, shared: Arc<Shared>) -> Gate {
     let quota = options.rate_limits.and_then(|limits| match operation.operation_id {
         Some("register_user") => Some(limits.register),
         Some("login_user") => Some(limits.login),

@@ -50,7 +50,8 @@ fn bearer_token(authorization: &str) -> Option<&str> {
 }
 
 fn register(registry: &mut Registry) {
-    let description = "An access token, as registering, logging in and refreshing answer it. It is valid for 15 minutes.";
+    let description =
+        "An access token, as registering, logging in and refreshing answer it. It is valid for 15 minutes.";
     let scheme = MetaSecurityScheme {
         ty: "http",
         description: Some(description),

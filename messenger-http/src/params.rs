@@ -53,7 +53,8 @@ impl<'a, T: ParseFromParameter> ApiExtractor<'a> for Query<T> {
 
     async fn from_request(request: &'a Request, _: &mut RequestBody, options: ExtractParamOptions<T>) -> Result<Self> {
         let pairs = request.extensions().get::<QueryPairs>();
-        let values: Vec<_> = pairs.map(|pairs| pairs.values(options.name, T::schema_ref().is_array()).collect()).unwrap_or_default();
+        let values: Vec<_> =
+            pairs.map(|pairs| pairs.values(options.name, T::schema_ref().is_array()).collect()).unwrap_or_default();
         // The gate has checked it, so this does not fail.
         T::parse_from_parameters(values).map(Self).map_err(|error| invalid(options.name, error.message()).into())
     }

@@ -187,7 +187,7 @@ pub(crate) fn check_parameter(text: &str, schema: &MetaSchemaRef, registry: &Reg
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{Message, MeChanges, NewConversation, NewFriendRequest, NewMessage, ReadMarker};
+    use crate::wire::{MeChanges, Message, NewConversation, NewFriendRequest, NewMessage, ReadMarker};
     use poem_openapi::types::{Example, ToJSON, Type};
     use serde_json::json;
 

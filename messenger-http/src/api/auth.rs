@@ -1,11 +1,11 @@
 //! Registering, logging in, and what goes with it.
 
-use messenger_core::{Error, Messenger};
 use messenger_core::credential::Password;
 use messenger_core::error::FieldErrors;
 use messenger_core::service::auth;
 use messenger_core::session::{DeviceName, RefreshToken};
 use messenger_core::user::{DisplayName, Email, Username};
+use messenger_core::{Error, Messenger};
 use poem_openapi::OpenApi;
 
 use super::Tag;
@@ -33,10 +33,7 @@ impl AuthApi {
     /// Makes an account and signs it in. Usernames and emails are unique,
     /// whatever the case of their letters.
     #[oai(path = "/register", method = "post", operation_id = "register_user")]
-    async fn register(
-        &self,
-        body: JsonBody<wire::Registration>,
-    ) -> Result<Created<wire::SignedIn>, Failure<Register>> {
+    async fn register(&self, body: JsonBody<wire::Registration>) -> Result<Created<wire::SignedIn>, Failure<Register>> {
         let new = body.0;
         let mut errors = FieldErrors::new();
         let username = errors.keep("username", Username::parse(&new.username));

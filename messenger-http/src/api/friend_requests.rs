@@ -51,9 +51,13 @@ impl FriendRequestsApi {
     ) -> Result<CreatedOrFound<wire::FriendRequestSent>, Failure<SendFriendRequest>> {
         let viewer = viewer.0.user_id;
         let sent = match body.0 {
-            wire::NewFriendRequest::ById(by) => self.0.request_friendship(viewer, UserId::from_uuid(by.user_id)).await?,
+            wire::NewFriendRequest::ById(by) => {
+                self.0.request_friendship(viewer, UserId::from_uuid(by.user_id)).await?
+            }
             wire::NewFriendRequest::ByUsername(by) => {
-                let username = Username::parse(&by.username).map_err(|error| error.at("username")).map_err(messenger_core::Error::Invalid)?;
+                let username = Username::parse(&by.username)
+                    .map_err(|error| error.at("username"))
+                    .map_err(messenger_core::Error::Invalid)?;
                 self.0.request_friendship_by_username(viewer, &username).await?
             }
         };
@@ -61,7 +65,9 @@ impl FriendRequestsApi {
             FriendRequestSent::Pending(request) => {
                 CreatedOrFound::Created(wire::FriendRequestSent::Pending(request.into()))
             }
-            FriendRequestSent::Friends(friend) => CreatedOrFound::Found(wire::FriendRequestSent::Friends(friend.into())),
+            FriendRequestSent::Friends(friend) => {
+                CreatedOrFound::Found(wire::FriendRequestSent::Friends(friend.into()))
+            }
         })
     }
 

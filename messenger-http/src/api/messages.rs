@@ -110,11 +110,7 @@ impl MessagesApi {
     /// See a message
     ///
     /// A deleted one is without its body.
-    #[oai(
-        path = "/conversations/:conversation_id/messages/:message_id",
-        method = "get",
-        operation_id = "get_message"
-    )]
+    #[oai(path = "/conversations/:conversation_id/messages/:message_id", method = "get", operation_id = "get_message")]
     async fn message(
         &self,
         viewer: Authenticated,
@@ -204,7 +200,8 @@ fn place(before: Option<i64>, after: Option<i64>, around: Option<i64>) -> Result
             let given = [("before", before), ("after", after), ("around", around)];
             let given = given.into_iter().filter(|(_, value)| value.is_some());
             let problem = Problem::new(Code::InvalidParameter);
-            Err(given.fold(problem, |problem, (name, _)| problem.field(name, "give at most one of before, after, around")))
+            Err(given
+                .fold(problem, |problem, (name, _)| problem.field(name, "give at most one of before, after, around")))
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Oneself and others.
 
+use messenger_core::Messenger;
 use messenger_core::error::FieldErrors;
 use messenger_core::id::UserId;
 use messenger_core::page::Page;
 use messenger_core::service::users::UserChanges;
 use messenger_core::user::{AvatarUrl, Bio, DisplayName};
-use messenger_core::Messenger;
 use poem_openapi::OpenApi;
 use poem_openapi::param::Path;
 use poem_openapi::types::MaybeUndefined;

@@ -71,10 +71,8 @@ impl Cors {
     /// Lets the origin's pages read the answer.
     pub(super) fn write(&self, origin: &HeaderValue, response: &mut Response) {
         let exposed = HeaderValue::from_static(EXPOSED_HEADERS);
-        let headers: [(HeaderName, HeaderValue); 2] = [
-            (header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
-            (header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed),
-        ];
+        let headers: [(HeaderName, HeaderValue); 2] =
+            [(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()), (header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed)];
         response.headers_mut().extend(headers);
         response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
     }
@@ -99,7 +97,8 @@ mod tests {
         for allowed in ["https://chat.example.org", "http://localhost:5173"] {
             assert!(cors.allowed_origin(&request(Method::GET, allowed)).is_some(), "{allowed}");
         }
-        for other in ["https://example.org", "http://chat.example.org", "https://chat.example.org.evil.example", "null"] {
+        for other in ["https://example.org", "http://chat.example.org", "https://chat.example.org.evil.example", "null"]
+        {
             assert!(cors.allowed_origin(&request(Method::GET, other)).is_none(), "{other}");
         }
         assert!(Cors::default().allowed_origin(&request(Method::GET, "https://chat.example.org")).is_none());

@@ -84,7 +84,9 @@ impl Code {
             Self::MethodNotAllowed => {
                 ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "this path does not know this method")
             }
-            Self::NotAcceptable => ("not_acceptable", StatusCode::NOT_ACCEPTABLE, "answers are JSON, which `Accept` excludes"),
+            Self::NotAcceptable => {
+                ("not_acceptable", StatusCode::NOT_ACCEPTABLE, "answers are JSON, which `Accept` excludes")
+            }
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
             Self::UnsupportedMediaType => (
                 "unsupported_media_type",
@@ -92,10 +94,10 @@ impl Code {
                 "the body must be `application/json`, in UTF-8 and without a content coding",
             ),
             Self::InvalidValue => ("invalid_value", StatusCode::UNPROCESSABLE_ENTITY, "values are not valid"),
-            Self::RateLimited => ("rate_limited", StatusCode::TOO_MANY_REQUESTS, "too many requests: wait and try again"),
-            Self::Internal => {
-                ("internal", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on the server")
+            Self::RateLimited => {
+                ("rate_limited", StatusCode::TOO_MANY_REQUESTS, "too many requests: wait and try again")
             }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on the server"),
             Self::Unavailable => (
                 "unavailable",
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -111,7 +113,9 @@ impl Code {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "it took too long: a change may yet be made, look before trying again",
             ),
-            Self::NotReady => ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "the service takes no requests at present"),
+            Self::NotReady => {
+                ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "the service takes no requests at present")
+            }
         }
     }
 
@@ -158,10 +162,29 @@ pub(crate) fn refusal_of_code(code: &str) -> Option<Refusal> {
         ($($name:ident),+ $(,)?) => { [$(Refusal::$name),+] };
     }
     let refusals = refusals![
-        InvalidCredentials, InvalidToken, InvalidRefreshToken, RefreshTokenReused, WrongPassword, NotAllowed,
-        UserNotFound, SessionNotFound, FriendRequestNotFound, FriendshipNotFound, ConversationNotFound,
-        MemberNotFound, MessageNotFound, UsernameTaken, EmailTaken, AlreadyFriends, FriendRequestExists,
-        BlockedByYou, AlreadyMember, GroupFull, NotAGroup, MessageDeleted, ClientIdReused,
+        InvalidCredentials,
+        InvalidToken,
+        InvalidRefreshToken,
+        RefreshTokenReused,
+        WrongPassword,
+        NotAllowed,
+        UserNotFound,
+        SessionNotFound,
+        FriendRequestNotFound,
+        FriendshipNotFound,
+        ConversationNotFound,
+        MemberNotFound,
+        MessageNotFound,
+        UsernameTaken,
+        EmailTaken,
+        AlreadyFriends,
+        FriendRequestExists,
+        BlockedByYou,
+        AlreadyMember,
+        GroupFull,
+        NotAGroup,
+        MessageDeleted,
+        ClientIdReused,
     ];
     let not_friends = Refusal::NotFriends(vec![UserId::from_uuid(uuid!("0198c0de-0001-7000-8000-000000000002"))]);
     refusals.into_iter().chain([not_friends]).find(|refusal| refusal.code() == code)

@@ -5,8 +5,8 @@ mod failure;
 
 pub(crate) use codes::refusal_of_code;
 pub use codes::{Code, all_codes, status_of_code};
-pub use failure::{Failure, OperationErrors};
 pub(crate) use failure::operation_errors;
+pub use failure::{Failure, OperationErrors};
 
 use std::fmt;
 use std::time::Duration;
@@ -194,11 +194,8 @@ impl IntoResponse for Problem {
         let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON))];
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750: the reason is only told of a token that was presented.
-            let challenge = if self.code == Refusal::InvalidToken.code() {
-                "Bearer error=\"invalid_token\""
-            } else {
-                "Bearer"
-            };
+            let challenge =
+                if self.code == Refusal::InvalidToken.code() { "Bearer error=\"invalid_token\"" } else { "Bearer" };
             headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         }
         if let Some(wait) = self.retry_after {
@@ -284,9 +281,8 @@ mod tests {
 
     #[test]
     fn who_is_not_authenticated_is_told_how() {
-        let challenge = |problem: Problem| {
-            problem.into_response().header(header::WWW_AUTHENTICATE).map(ToOwned::to_owned)
-        };
+        let challenge =
+            |problem: Problem| problem.into_response().header(header::WWW_AUTHENTICATE).map(ToOwned::to_owned);
         assert_eq!(challenge(Problem::new(Code::MissingToken)).as_deref(), Some("Bearer"));
         let invalid = challenge(Refusal::InvalidToken.into());
         assert_eq!(invalid.as_deref(), Some("Bearer error=\"invalid_token\""));

@@ -17,9 +17,7 @@ pub use conversations::{
 };
 pub use friends::{Friend, FriendRequest, FriendRequestSent, NewFriendRequest};
 pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, ReadState};
-pub use page::{
-    ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage,
-};
+pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage};
 pub use scalar::{Nullable, UtcTime};
 pub use sessions::{Login, Logout, PasswordChange, RefreshRequest, Registration, Session, SignedIn, Tokens};
 pub use users::{DmPolicy, Me, MeChanges, Profile, Relationship, User};

@@ -148,7 +148,8 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
 
 /// What clap writes on several lines, without its hints on usage.
 fn one_line(text: &str) -> String {
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let lines =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let words: Vec<_> = lines.filter(|line| !line.is_empty()).collect();
     words.join(" ").trim_start_matches("error: ").to_owned()
 }

@@ -76,7 +76,9 @@ mod tests {
 
     #[test]
     fn a_refused_url_is_not_repeated() {
-        for url in ["postgres://ada:geheim@host/db", "sqlite://", "sqlite://:memory:", "sqlite://a.db?mode=ro", "", "geheim"] {
+        for url in
+            ["postgres://ada:geheim@host/db", "sqlite://", "sqlite://:memory:", "sqlite://a.db?mode=ro", "", "geheim"]
+        {
             let Err(Failure::Usage(message)) = Database::parse(url) else { panic!("{url} is refused") };
             assert!(!message.contains("geheim"), "{message}");
         }

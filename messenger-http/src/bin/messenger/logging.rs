@@ -14,11 +14,10 @@ pub(crate) fn init(format: LogFormat) -> Result<(), Failure> {
         .with_default_directive(LevelFilter::INFO.into())
         .from_env()
         .map_err(|error| Failure::Usage(format!("RUST_LOG: {error}")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_span_events(FmtSpan::NONE).with_writer(std::io::stderr);
     let set = match format {
-        LogFormat::Text => {
-            lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init()
-        }
+        LogFormat::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     set.map_err(|error| Failure::Run(format!("cannot log: {error}")))

@@ -23,9 +23,7 @@ pub(crate) fn find(database: &Database) -> Result<SigningKeys, Failure> {
         Err(std::env::VarError::NotUnicode(_)) => return Err(Failure::Usage(format!("{VARIABLE} is not UTF-8"))),
     };
     match (given.filter(|keys| !keys.trim().is_empty()), database.file()) {
-        (Some(keys), _) => {
-            SigningKeys::parse(&keys).map_err(|error| Failure::Usage(format!("{VARIABLE}: {error}")))
-        }
+        (Some(keys), _) => SigningKeys::parse(&keys).map_err(|error| Failure::Usage(format!("{VARIABLE}: {error}"))),
         (None, Some(file)) => keys_beside(file),
         (None, None) => Err(Failure::Usage(format!(
             "{VARIABLE} is required with MySQL, the same for all nodes: at least 32 bytes, such as from \
@@ -36,7 +34,8 @@ pub(crate) fn find(database: &Database) -> Result<SigningKeys, Failure> {
 
 fn keys_beside(database: &Path) -> Result<SigningKeys, Failure> {
     let path = key_path(database);
-    let failed = |error: std::io::Error| Failure::Run(format!("cannot keep a signing key in {}: {error}", path.display()));
+    let failed =
+        |error: std::io::Error| Failure::Run(format!("cannot keep a signing key in {}: {error}", path.display()));
     let key = match std::fs::read_to_string(&path) {
         Ok(key) => key,
         Err(error) if error.kind() == ErrorKind::NotFound => make(&path).map_err(failed)?,
