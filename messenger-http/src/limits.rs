@@ -100,12 +100,25 @@ impl Limiter {
             return Standing { limit: burst, remaining: 0, reset: before - now, retry_after };
         }
         if full_at.len() >= self.capacity && !full_at.contains_key(&address) {
-            make_room(&mut full_at, now);
+            self.make_room(&mut full_at, now);
         }
         full_at.insert(address, after);
         let used = debt.as_nanos().div_ceil(interval.as_nanos().max(1));
         let remaining = burst.saturating_sub(u32::try_from(used).unwrap_or(u32::MAX));
         Standing { limit: burst, remaining, reset: debt, retry_after: None }
+    }
+
+    /// Forgets who has the whole burst again; when that leaves too many, the
+    /// half that comes to it soonest. Whoever fills the table so gains least
+    /// by it.
+    fn make_room(&self, full_at: &mut HashMap<IpAddr, Instant>, now: Instant) {
+        full_at.retain(|_, at| *at > now);
+        if full_at.len() > self.capacity / 2 {
+            let mut instants: Vec<_> = full_at.values().copied().collect();
+            let middle = instants.len() / 2;
+            let median = *instants.select_nth_unstable(middle).1;
+            full_at.retain(|_, at| *at > median);
+        }
     }
 }
 
@@ -114,19 +127,6 @@ fn counted_as(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
-    }
-}
-
-/// Forgets who has the whole burst again; when that is nobody, the half that
-/// comes to it soonest. Whoever fills the table so gains least by it.
-fn make_room(full_at: &mut HashMap<IpAddr, Instant>, now: Instant) {
-    full_at.retain(|_, at| *at > now);
-    let mut instants: Vec<_> = full_at.values().copied().collect();
-    if instants.len() * 2 > full_at.capacity().min(MAX_ADDRESSES) {
-        let middle = instants.len() / 2;
-        let (_, median, _) = instants.select_nth_unstable(middle);
-        let median = *median;
-        full_at.retain(|_, at| *at > median);
     }
 }
 

@@ -8,6 +8,9 @@ use poem::http::{Method, StatusCode};
 
 use crate::address::ClientAddress;
 
+/// What filters name: `RUST_LOG=info,messenger_http::access=off`.
+const TARGET: &str = "messenger_http::access";
+
 pub(super) struct Line {
     method: Method,
     path: String,
@@ -25,9 +28,9 @@ impl Line {
         let (status, duration_ms) = (status.as_u16(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         // Probes come every few seconds and say nothing while all is well.
         if status == 200 && (path.ends_with("/health") || path.ends_with("/ready")) {
-            tracing::debug!(%method, path, status, duration_ms, client, "answered");
+            tracing::debug!(target: TARGET, %method, path, status, duration_ms, client, "answered");
         } else {
-            tracing::info!(%method, path, status, duration_ms, client, "answered");
+            tracing::info!(target: TARGET, %method, path, status, duration_ms, client, "answered");
         }
     }
 }
