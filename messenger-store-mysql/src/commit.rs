@@ -17,11 +17,11 @@ use crate::sql::{CHUNK, Sql};
 /// nothing else is awaited until the end.
 pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
     let placed = if events.is_empty() { Vec::new() } else { link.write_log(events, count).await? };
-    if FailPoint::CommitBefore.is_hit().await {
+    if FailPoint::BeforeCommit.is_hit().await {
         return Err(lost(&mut link));
     }
     link.commit().await?;
-    if FailPoint::CommitAfter.is_hit().await {
+    if FailPoint::AfterCommit.is_hit().await {
         return Err(StoreError::OutcomeUnknown("fail point: the answer was lost".to_owned()));
     }
     Ok(placed)
@@ -41,7 +41,7 @@ impl Link {
             [partition] => self.advance_counter(*partition, events.len()).await?,
             partitions => self.lock_counters(partitions).await?,
         };
-        FailPoint::CommitCounters.is_hit().await;
+        FailPoint::CountersLocked.is_hit().await;
         let allotment = Allotment::of(events, count, heads);
         self.insert_events(&allotment.events).await?;
         if partitions.len() > 1 {

@@ -5,20 +5,20 @@
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FailPoint {
     /// Before COMMIT is sent. `return` acts as if the connection broke there.
-    CommitBefore,
+    BeforeCommit,
     /// After COMMIT was carried out. `return` acts as if its answer was lost.
-    CommitAfter,
+    AfterCommit,
     /// When the counters are locked: `sleep` or `pause` holds them.
-    CommitCounters,
+    CountersLocked,
 }
 
 impl FailPoint {
     #[cfg(feature = "failpoints")]
     const fn name(self) -> &'static str {
         match self {
-            Self::CommitBefore => "mysql::commit::before",
-            Self::CommitAfter => "mysql::commit::after",
-            Self::CommitCounters => "mysql::commit::counters",
+            Self::BeforeCommit => "mysql::commit::before",
+            Self::AfterCommit => "mysql::commit::after",
+            Self::CountersLocked => "mysql::commit::counters",
         }
     }
 

@@ -12,7 +12,7 @@ use messenger_core::store::{
 use messenger_core::user::UserQuery;
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, unreadable};
+use crate::sql::{CHUNK, Columns, Sql, read_number, unreadable};
 use crate::users::{read_user, user_columns};
 
 fn read_friend(row: &mut Columns<'_>) -> StoreResult<Friend> {
@@ -205,7 +205,7 @@ impl FriendshipQueries for Link {
             "SELECT COUNT(*) FROM friendships f JOIN friendships g ON g.friend_id = f.friend_id WHERE f.user_id = ",
         );
         sql.id(user.as_uuid()).text(" AND g.user_id = ").id(other.as_uuid());
-        Ok(self.optional(sql, |row| row.take()).await?.unwrap_or(0))
+        Ok(self.optional(sql, read_number).await?.unwrap_or(0))
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::conversations::read_client_id;
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, last_of_each, sorted_ids};
+use crate::sql::{CHUNK, Columns, Sql, last_of_each, read_number, sorted_ids};
 
 /// The columns that [`read_message`] reads, of a table called `m`.
 macro_rules! message_columns {
@@ -113,7 +113,7 @@ impl MessageQueries for Link {
     async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
         let mut sql = Sql::new("SELECT COUNT(*) FROM messages WHERE conversation_id = ");
         sql.id(conversation.as_uuid()).text(" AND sender_id = ").id(sender.as_uuid()).then(" AND seq > ", seq.get());
-        Ok(self.optional(sql, |row| row.take()).await?.unwrap_or(0))
+        Ok(self.optional(sql, read_number).await?.unwrap_or(0))
     }
 }
 

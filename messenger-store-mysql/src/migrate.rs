@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection}
 use crate::error::Failure;
 use crate::migrations::{MIGRATIONS, Migration, Recorded, check_history, checksum, statements};
 use crate::options::MySqlOptions;
-use crate::sql::{Columns, Sql};
+use crate::sql::{Columns, Sql, read_number};
 
 /// Changes the schema of the database that the options name. Each call opens a
 /// connection of its own.
@@ -49,10 +49,12 @@ impl MySqlMigrator {
 
     async fn open(&self) -> Result<MySqlConnection, MigrationError> {
         let options = self.options.connect_options().map_err(MigrationError::new)?;
-        let mut connection = options
-            .connect()
+        let unreachable = |why: String| MigrationError::new(format!("cannot open the database: {why}"));
+        let limit = self.options.acquire_timeout;
+        let mut connection = tokio::time::timeout(limit, options.connect())
             .await
-            .map_err(|error| MigrationError::new(format!("cannot open the database: {error}")))?;
+            .map_err(|_| unreachable(format!("the server did not answer for {limit:?}")))?
+            .map_err(|error| unreachable(error.to_string()))?;
         // A DDL statement waits for every open transaction on its table, and
         // all others wait behind it: rather give up after a minute than after
         // the default of a year (a day on MariaDB).
@@ -78,10 +80,9 @@ impl MySqlMigrator {
         // characters.
         let digest = Sha256::digest(database.get_database().unwrap_or_default());
         let name = digest.iter().take(16).fold("messenger:".to_owned(), |name, byte| format!("{name}{byte:02x}"));
-        let mut sql = Sql::new("SELECT GET_LOCK(");
-        sql.bind(name).then(", ", WAIT_FOR_OTHERS).text(")");
-        let got = rows(&mut connection, sql, |row| row.take::<Option<i64>>()).await?;
-        if got.first().copied().flatten() == Some(1) {
+        let mut sql = Sql::new("SELECT COALESCE(GET_LOCK(");
+        sql.bind(name).then(", ", WAIT_FOR_OTHERS).text("), 0)");
+        if rows(&mut connection, sql, read_number).await?.first() == Some(&1) {
             script(&mut connection, CREATE_HISTORY).await?;
             Ok(connection)
         } else {
@@ -211,7 +212,7 @@ async fn history(connection: &mut MySqlConnection) -> Result<Vec<Recorded>, Migr
         "SELECT COUNT(*) FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_name = 'schema_migrations'",
     );
-    if rows(connection, sql, |row| row.take::<i64>()).await?.first() == Some(&0) {
+    if rows(connection, sql, read_number).await?.first() == Some(&0) {
         return Ok(Vec::new());
     }
     let sql =

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 /// One step of the schema, forth and back.
 #[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, reason = "tests alone bring migrations of their own"))]
 pub struct Migration {
     /// Its number; migrations are applied in ascending order.
     pub version: u32,
@@ -44,7 +45,7 @@ pub(crate) fn statements(script: &str) -> Vec<String> {
         }
     }
     if !statement.trim().is_empty() {
-        statements.push(statement);
+        statements.push(statement.trim_end().to_owned());
     }
     statements
 }
@@ -92,14 +93,14 @@ pub(crate) fn check_history(known: &[Migration], recorded: &[Recorded]) -> Resul
         }
     }
     let first_gap = known.iter().find(|migration| !recorded.iter().any(|row| row.version == migration.version));
-    if let (Some(gap), Some(last)) = (first_gap, recorded.iter().map(|row| row.version).max()) {
-        if gap.version < last {
-            return Err(MigrationError::new(format!(
-                "migration {} ({}) is missing below migration {last}, which is there: the database was made by \
+    if let (Some(gap), Some(last)) = (first_gap, recorded.iter().map(|row| row.version).max())
+        && gap.version < last
+    {
+        return Err(MigrationError::new(format!(
+            "migration {} ({}) is missing below migration {last}, which is there: the database was made by \
                  another history",
-                gap.version, gap.name
-            )));
-        }
+            gap.version, gap.name
+        )));
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::link::Link;
 use crate::messages::{message_columns, read_message};
-use crate::sql::Sql;
+use crate::sql::{Sql, read_id};
 
 impl Link {
     /// In two steps, so that the cost depends on the page and on how many
@@ -32,7 +32,7 @@ impl Link {
             .id(user.as_uuid())
             .text(") latest JOIN messages n ON n.id = latest.id ORDER BY n.created_at DESC, n.id DESC")
             .limit_for_page(slice.limit);
-        let conversations = self.all(sql, |row| row.id()).await?;
+        let conversations = self.all(sql, read_id).await?;
         if conversations.is_empty() {
             return Ok(Rows { items: Vec::new(), next: None });
         }

@@ -9,7 +9,7 @@ use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use uuid::Uuid;
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, sorted_ids};
+use crate::sql::{CHUNK, Columns, Sql, read_id, sorted_ids};
 
 macro_rules! session_columns {
     () => {
@@ -86,7 +86,7 @@ impl SessionRepository for Link {
         // the user's index, which is not that of their ids.
         let mut sql = Sql::new("SELECT id FROM sessions WHERE user_id = ");
         sql.id(user.as_uuid());
-        let ids = self.all(sql, |row| row.id()).await?;
+        let ids = self.all(sql, read_id).await?;
         let mut sessions = Vec::new();
         for ids in sorted_ids(ids.into_iter()).chunks(CHUNK) {
             let mut sql =

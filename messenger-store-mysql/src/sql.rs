@@ -221,6 +221,16 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// A row of one id.
+pub(crate) fn read_id(row: &mut Columns<'_>) -> StoreResult<Uuid> {
+    row.id()
+}
+
+/// A row of one number.
+pub(crate) fn read_number(row: &mut Columns<'_>) -> StoreResult<i64> {
+    row.take()
+}
+
 /// What is stored cannot be understood.
 pub(crate) fn unreadable(what: &'static str) -> impl FnOnce() -> StoreError {
     move || StoreError::Defect(format!("a stored {what} cannot be understood"))

@@ -1,0 +1,62 @@
+//! Examples for bodies and answers, taken from the examples of their schemas,
+//! and descriptions for answers that have none.
+
+use serde_json::{Value, json};
+
+pub(super) fn add(document: &mut Value) {
+    let schemas = document["components"]["schemas"].clone();
+    super::for_each_operation(document, |operation| {
+        if let Some(body) = operation.get_mut("requestBody") {
+            add_to_content(body, &schemas);
+        }
+        let operation_id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+        for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
+            add_to_content(response, &schemas);
+            if operation_id == "send_friend_request" && status == "200" {
+                response["content"]["application/json"]["example"] = schemas["Friend"]["example"].clone();
+            }
+        }
+        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+            add_to_parameter(parameter);
+        }
+    });
+    let paths = &mut document["paths"];
+    for (path, word) in [("/health", "UP"), ("/ready", "READY")] {
+        paths[path]["get"]["responses"]["200"]["content"]["text/plain"]["example"] = json!(word);
+        paths[path]["get"]["responses"]["200"]["description"] = json!(format!("`{word}`"));
+    }
+}
+
+fn add_to_content(holder: &mut Value, schemas: &Value) {
+    let mut description = None;
+    for (_, media) in holder["content"].as_object_mut().into_iter().flatten() {
+        let reference = media["schema"]["$ref"].as_str().unwrap_or_default();
+        let schema = &schemas[reference.rsplit('/').next().unwrap_or_default()];
+        if media.get("examples").is_none() && !schema["example"].is_null() {
+            media["example"] = schema["example"].clone();
+        }
+        description = schema["description"].as_str().map(ToOwned::to_owned);
+    }
+    if holder["description"] == "" {
+        holder["description"] = json!(description.unwrap_or_else(|| "Done.".to_owned()));
+    }
+    if holder["content"].is_null() {
+        holder.as_object_mut().map(|holder| holder.remove("content"));
+    }
+}
+
+fn add_to_parameter(parameter: &mut Value) {
+    let example = match parameter["name"].as_str().unwrap_or_default() {
+        "user_id" => json!("0198c0de-0001-7000-8000-000000000002"),
+        "conversation_id" => json!("0198c0de-0002-7000-8000-000000000001"),
+        "message_id" => json!("0198c0de-0003-7000-8000-000000000001"),
+        "session_id" => json!("0198c0de-0005-7000-8000-000000000001"),
+        "direction" => json!("incoming"),
+        "limit" => json!(20),
+        // Swagger UI would send the examples of optional parameters.
+        _ => return,
+    };
+    if parameter["required"] == true {
+        parameter["example"] = example;
+    }
+}
