@@ -22,7 +22,7 @@ impl Failure {
     }
 
     /// Says what an error means. `primary` is what a taken primary key is in
-    /// the statement at hand: `MariaDB` does not say which table's it was.
+    /// the statement at hand: MariaDB does not say which table's it was.
     pub(crate) fn of(error: sqlx::Error, primary: UniqueKey) -> Self {
         match error {
             sqlx::Error::Database(error) => match error.try_downcast_ref::<MySqlDatabaseError>() {
@@ -57,8 +57,8 @@ impl Failure {
     }
 }
 
-/// The key that a "Duplicate entry '…' for key '…'" names. `MySQL` puts the
-/// table before it, `MariaDB` does not, so what counts follows the last dot.
+/// The key that a "Duplicate entry '…' for key '…'" names. MySQL puts the
+/// table before it, MariaDB does not, so what counts follows the last dot.
 fn unique_key(message: &str, primary: UniqueKey) -> UniqueKey {
     let name = message.trim_end_matches('\'').rsplit(['.', '\'']).next().unwrap_or_default();
     match name {

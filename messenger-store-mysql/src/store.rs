@@ -39,7 +39,7 @@ pub enum ConnectError {
     },
 }
 
-/// A store on `MySQL` or `MariaDB`. Any number of processes may share a
+/// A store on MySQL or MariaDB. Any number of processes may share a
 /// database. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct MySqlStore {

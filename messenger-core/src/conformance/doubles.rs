@@ -24,6 +24,12 @@ impl ManualClock {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }
 
+    /// Moves the clock back, as wall clocks are at times.
+    pub fn step_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_sub(millis, Ordering::SeqCst);
+    }
+
     /// Moves the clock forward by one millisecond and tells the time.
     pub fn tick(&self) -> Timestamp {
         Timestamp::from_millis(self.0.fetch_add(1, Ordering::SeqCst) + 1)

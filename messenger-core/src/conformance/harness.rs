@@ -16,12 +16,11 @@ pub trait Harness: Send + Sync + 'static {
     /// The backend and its version, for the run's first line.
     fn name(&self) -> String;
 
-    /// The prefix of the store's fail points. A store has three, by the `fail`
-    /// crate: `<prefix>::commit::before` and `<prefix>::commit::after` answer
-    /// [`OutcomeUnknown`](crate::store::StoreError::OutcomeUnknown) for a
-    /// COMMIT that was never carried out, and for one that was; at
-    /// `<prefix>::commit::counters` the log's counters are locked and nothing
-    /// is written yet.
+    /// The prefix of the store's fail points, by the `fail` crate:
+    /// `<prefix>::commit::before` stands where the log is written and COMMIT is
+    /// about to be carried out, `<prefix>::commit::after` where it was and is
+    /// not answered yet. With `return` both answer
+    /// [`OutcomeUnknown`](crate::store::StoreError::OutcomeUnknown).
     fn fail_points(&self) -> &'static str;
 
     /// A migrated database for an isolated case. It is opened once, and no two

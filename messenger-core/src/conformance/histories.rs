@@ -74,12 +74,16 @@ async fn replay_in_random_chunks_shows_what_a_snapshot_shows(world: &World) -> O
 }
 
 async fn live_with_random_disconnects_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    let node = nodes.start().await?;
+    let node = start(nodes).await?;
     live(&node, &node).await
 }
 
 async fn live_on_another_node_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    live(&nodes.start().await?, &nodes.start().await?).await
+    live(&start(nodes).await?, &start(nodes).await?).await
+}
+
+async fn start(nodes: &Nodes) -> Result<World, Failure> {
+    nodes.start().await.map_err(|error| std::io::Error::other(error).into())
 }
 
 /// The users act on one node; their clients are connected to another, come and

@@ -28,10 +28,29 @@ mod doubles;
 mod failure;
 mod harness;
 mod histories;
+mod history_of;
+mod people;
 mod replica;
 mod rows;
 mod runner;
+mod state;
 mod world;
+
+mod accounts;
+mod blocks;
+mod client_ids;
+mod cursors;
+mod directs;
+mod friendships;
+mod groups;
+mod hidden;
+mod history;
+mod log;
+mod members;
+mod messages;
+mod reading;
+mod sessions;
+mod users;
 
 mod store_conversations;
 mod store_events;
@@ -110,6 +129,21 @@ use {alone, isolated, list, own_database};
 pub const GROUPS: &[&[Case]] = &[
     histories::CASES,
     histories::LIVE_CASES,
+    accounts::CASES,
+    blocks::CASES,
+    client_ids::CASES,
+    cursors::CASES,
+    directs::CASES,
+    friendships::CASES,
+    groups::CASES,
+    hidden::CASES,
+    history::CASES,
+    log::CASES,
+    members::CASES,
+    messages::CASES,
+    reading::CASES,
+    sessions::CASES,
+    users::CASES,
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,

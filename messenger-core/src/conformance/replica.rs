@@ -13,7 +13,7 @@ use crate::error::{Error, Refusal};
 use crate::event::Fact;
 use crate::id::{ConversationId, UserId};
 use crate::message::{Message, Seq};
-use crate::page::{Limit, PageRequest};
+use crate::page::Limit;
 use crate::service::ConversationView;
 use crate::service::history::HistoryAt;
 use crate::service::snapshot::ClientSnapshot;

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::doubles::{ManualClock, SeededIds};
 use super::harness::{Database, HarnessError};
+use crate::Messenger;
 use crate::clock::Timestamp;
 use crate::event::{Audience, Event, NewEvent, Position};
+use crate::password::PasswordHasher;
 use crate::store::{Snapshot, Store, StoreResult, Transaction};
+use crate::token::SigningKeys;
 
 /// When every case begins: 2026-01-01T00:00:00.000Z.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -19,18 +22,29 @@ pub struct Nodes {
     fail_points: &'static str,
     clock: Arc<ManualClock>,
     ids: Arc<SeededIds>,
+    keys: SigningKeys,
+    hasher: PasswordHasher,
 }
 
 impl Nodes {
     pub(super) fn new(database: Arc<dyn Database>, fail_points: &'static str, seed: u64) -> Self {
         let clock = Arc::new(ManualClock::starting_at(START));
-        Self { database, fail_points, clock, ids: Arc::new(SeededIds::new(seed)) }
+        let keys = SigningKeys::parse("the conformance suite signs with this").expect("long enough");
+        let ids = Arc::new(SeededIds::new(seed));
+        Self { database, fail_points, clock, ids, keys, hasher: PasswordHasher::new() }
     }
 
     /// A node with a store handle of its own.
     pub async fn start(&self) -> Result<World, HarnessError> {
         let store = self.database.open().await?;
-        Ok(World { store, clock: self.clock.clone(), ids: self.ids.clone() })
+        let messenger = Messenger::builder(store.clone())
+            .clock(self.clock.clone())
+            .ids(self.ids.clone())
+            .signing_keys(self.keys.clone())
+            .password_hasher(self.hasher.clone())
+            .build();
+        let (clock, ids, hasher) = (self.clock.clone(), self.ids.clone(), self.hasher.clone());
+        Ok(World { messenger, store, clock, ids, hasher })
     }
 
     /// The name of the store's fail point, such as `commit::after`.
@@ -42,12 +56,16 @@ impl Nodes {
 /// One node: a store, and the rules on top of it.
 #[derive(Clone)]
 pub struct World {
+    /// The rules, over the store.
+    pub messenger: Messenger,
     /// The store, for promises of its own.
     pub store: Arc<dyn Store>,
     /// Time, which the case moves.
     pub clock: Arc<ManualClock>,
     /// Ids and randomness.
     pub ids: Arc<SeededIds>,
+    /// Hashes passwords, and counts.
+    pub hasher: PasswordHasher,
 }
 
 impl World {
@@ -99,5 +117,16 @@ impl World {
             }
         }
         Ok(log)
+    }
+
+    /// Positions are 1, 2, 3 … in every partition, up to its head (I3).
+    pub async fn assert_log_is_dense(&self) -> StoreResult<()> {
+        let mut snapshot = self.read().await?;
+        for (partition, head) in snapshot.events().log_heads().await? {
+            let events = snapshot.events().list_events(partition, Position::ZERO, 1_000_000).await?;
+            let positions: Vec<_> = events.iter().map(|event| event.position.get()).collect();
+            assert_eq!(positions, (1..=head.get()).collect::<Vec<_>>(), "in {partition:?}");
+        }
+        Ok(())
     }
 }
