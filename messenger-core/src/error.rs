@@ -177,6 +177,9 @@ refusals! {
     /// The refresh token was spent and its successor used: its session was ended.
     RefreshTokenReused Unauthenticated "refresh_token_reused" "the refresh token was used before; its session has been ended",
 
+    /// The ticket is unknown, spent or expired, or its session ended.
+    InvalidTicket Unauthenticated "invalid_ticket" "the ticket is not valid",
+
     /// The current password given for a change is wrong.
     WrongPassword Forbidden "wrong_password" "the current password is wrong",
     /// The viewer's role, or not being the sender, does not allow it.

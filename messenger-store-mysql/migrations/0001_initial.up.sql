@@ -55,6 +55,16 @@ CREATE TABLE IF NOT EXISTS refresh_tokens (
     CONSTRAINT refresh_tokens_session FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+CREATE TABLE IF NOT EXISTS tickets (
+    ticket_hash BINARY(32) NOT NULL,
+    session_id  BINARY(16) NOT NULL,
+    expires_at  BIGINT     NOT NULL,
+    PRIMARY KEY (ticket_hash),
+    KEY tickets_by_session (session_id),
+    KEY tickets_by_expiry (expires_at),
+    CONSTRAINT tickets_session FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 -- The pair is the key, so that two users have one request, whoever asked.
 CREATE TABLE IF NOT EXISTS friend_requests (
     low_id       BINARY(16) NOT NULL,

@@ -40,6 +40,14 @@ CREATE TABLE refresh_tokens (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
 
+CREATE TABLE tickets (
+    ticket_hash BLOB    NOT NULL CONSTRAINT tickets_hash PRIMARY KEY CHECK (length(ticket_hash) = 32),
+    session_id  BLOB    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_by_session ON tickets (session_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);
+
 -- The key is the unordered pair, so that two users have one request at most.
 CREATE TABLE friend_requests (
     low_id       BLOB    NOT NULL REFERENCES users (id),

@@ -24,6 +24,9 @@ use crate::user::{DisplayName, DmPolicy, Username};
 
 /// How many users a history has.
 const USERS: usize = 6;
+/// How many histories each case goes through: with the four cases and two
+/// stores, 200 in a run.
+const HISTORIES: usize = 25;
 /// How many things they do.
 const STEPS: usize = 200;
 
@@ -47,7 +50,14 @@ struct History {
 }
 
 async fn replay_in_one_go_shows_what_a_snapshot_shows(world: &World) -> Outcome {
-    let mut history = History::begin(world).await?;
+    for number in 0..HISTORIES {
+        replay_in_one_go(world, number).await?;
+    }
+    Ok(())
+}
+
+async fn replay_in_one_go(world: &World, number: usize) -> Outcome {
+    let mut history = History::begin(world, number).await?;
     let mut replicas = history.replicas(world).await?;
     for _ in 0..STEPS {
         history.step().await?;
@@ -59,7 +69,14 @@ async fn replay_in_one_go_shows_what_a_snapshot_shows(world: &World) -> Outcome 
 }
 
 async fn replay_in_random_chunks_shows_what_a_snapshot_shows(world: &World) -> Outcome {
-    let mut history = History::begin(world).await?;
+    for number in 0..HISTORIES {
+        replay_in_random_chunks(world, number).await?;
+    }
+    Ok(())
+}
+
+async fn replay_in_random_chunks(world: &World, number: usize) -> Outcome {
+    let mut history = History::begin(world, number).await?;
     let mut replicas = history.replicas(world).await?;
     for _ in 0..STEPS {
         history.step().await?;
@@ -75,11 +92,18 @@ async fn replay_in_random_chunks_shows_what_a_snapshot_shows(world: &World) -> O
 
 async fn live_with_random_disconnects_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
     let node = start(nodes).await?;
-    live(&node, &node).await
+    for number in 0..HISTORIES {
+        live(&node, &node, number).await?;
+    }
+    Ok(())
 }
 
 async fn live_on_another_node_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    live(&start(nodes).await?, &start(nodes).await?).await
+    let (actors, clients) = (start(nodes).await?, start(nodes).await?);
+    for number in 0..HISTORIES {
+        live(&actors, &clients, number).await?;
+    }
+    Ok(())
 }
 
 async fn start(nodes: &Nodes) -> Result<World, Failure> {
@@ -88,8 +112,8 @@ async fn start(nodes: &Nodes) -> Result<World, Failure> {
 
 /// The users act on one node; their clients are connected to another, come and
 /// go, and in the end have seen everything.
-async fn live(actors: &World, clients: &World) -> Outcome {
-    let mut history = History::begin(actors).await?;
+async fn live(actors: &World, clients: &World, number: usize) -> Outcome {
+    let mut history = History::begin(actors, number).await?;
     let mut replicas = history.replicas(clients).await?;
     let mut subscriptions: Vec<Option<Subscription>> = (0..USERS).map(|_| None).collect();
     for _ in 0..STEPS {
@@ -168,10 +192,10 @@ async fn compare(world: &World, replicas: &[Replica]) -> Outcome {
 }
 
 impl History {
-    async fn begin(world: &World) -> Result<Self, Failure> {
+    async fn begin(world: &World, number: usize) -> Result<Self, Failure> {
         let mut users = Vec::new();
-        for number in 0..USERS {
-            let username = Username::parse(&format!("user{number}"))?;
+        for user in 0..USERS {
+            let username = Username::parse(&format!("user{user}.of{number}"))?;
             let new = NewUser { id: None, username, display_name: None, email: None };
             users.push(world.messenger.ensure_user(new).await?.id);
         }
