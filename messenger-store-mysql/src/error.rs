@@ -57,6 +57,18 @@ impl Failure {
     }
 }
 
+/// Why a connection could not be opened, for a person. Never shows the
+/// password: the servers do not repeat it, and neither does sqlx.
+pub(crate) fn explain_opening(error: &sqlx::Error) -> String {
+    match error {
+        // sqlx's own text speaks of its cargo features.
+        sqlx::Error::Configuration(inner) if inner.to_string().contains("RSA") => {
+            "this account's password may only be sent over TLS, which is off here or at the server".to_owned()
+        }
+        error => error.to_string(),
+    }
+}
+
 /// The key that a "Duplicate entry '…' for key '…'" names. MySQL puts the
 /// table before it, MariaDB does not, so what counts follows the last dot.
 fn unique_key(message: &str, primary: UniqueKey) -> UniqueKey {
