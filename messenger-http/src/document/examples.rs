@@ -12,8 +12,8 @@ pub(super) fn add(document: &mut Value) {
         let operation_id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
             add_to_content(response, &schemas);
-            if operation_id == "send_friend_request" && status == "200" {
-                response["content"]["application/json"]["example"] = schemas["Friend"]["example"].clone();
+            if operation_id == "send_friend_request" {
+                tell_friend_request(status, response, &schemas);
             }
         }
         for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
@@ -25,6 +25,17 @@ pub(super) fn add(document: &mut Value) {
         paths[path]["get"]["responses"]["200"]["content"]["text/plain"]["example"] = json!(word);
         paths[path]["get"]["responses"]["200"]["description"] = json!(format!("`{word}`"));
     }
+}
+
+/// The one operation whose two answers are different objects.
+fn tell_friend_request(status: &str, response: &mut Value, schemas: &Value) {
+    let (description, schema) = match status {
+        "200" => ("The other had asked too: the two are friends.", "Friend"),
+        "201" => ("The request waits for an answer.", "FriendRequest"),
+        _ => return,
+    };
+    response["description"] = json!(description);
+    response["content"]["application/json"]["example"] = schemas[schema]["example"].clone();
 }
 
 fn add_to_content(holder: &mut Value, schemas: &Value) {

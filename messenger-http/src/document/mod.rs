@@ -38,14 +38,18 @@ pub fn document(base_path: &str) -> Value {
     document["info"]["license"] = json!({"name": "MIT OR Apache-2.0"});
     document["servers"] = json!([{"url": if base_path.is_empty() { "/" } else { base_path }}]);
     schemas::refine(&mut document);
+    let schemas = document["components"]["schemas"].clone();
     for_each_operation(&mut document, |operation| {
         tidy_parameters(operation);
-        errors::add(operation);
+        errors::add(operation, &schemas);
         if operation.get("security").is_none() {
             operation["security"] = json!([]);
         }
     });
     examples::add(&mut document);
+    let (examples, headers) = errors::components();
+    document["components"]["examples"] = examples;
+    document["components"]["headers"] = headers;
     document
 }
 
@@ -70,6 +74,13 @@ fn tidy_parameters(operation: &mut Value) {
             "explode" => value != true,
             _ => true,
         });
+        for bound in ["minimum", "maximum"] {
+            // poem-openapi keeps them as floats; a parser of integer schemas
+            // would stumble over `100.0`.
+            if let Some(number) = parameter["schema"].get(bound).and_then(Value::as_f64) {
+                parameter["schema"][bound] = whole(number);
+            }
+        }
         if parameter["name"] == "limit" {
             parameter["schema"]["default"] = json!(50);
         }
@@ -80,4 +91,9 @@ fn tidy_parameters(operation: &mut Value) {
     if operation["parameters"].is_null() {
         operation.as_object_mut().map(|operation| operation.remove("parameters"));
     }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "bounds in schemas are small whole numbers")]
+fn whole(number: f64) -> Value {
+    json!(number as i64)
 }
