@@ -16,7 +16,7 @@ pub(super) fn add(document: &mut Value) {
                 tell_friend_request(status, response, &schemas);
             }
         }
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        for parameter in super::list_mut(operation, "parameters") {
             add_to_parameter(parameter);
         }
     });
@@ -40,7 +40,7 @@ fn tell_friend_request(status: &str, response: &mut Value, schemas: &Value) {
 
 fn add_to_content(holder: &mut Value, schemas: &Value) {
     let mut description = None;
-    for (_, media) in holder["content"].as_object_mut().into_iter().flatten() {
+    for (_, media) in holder.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         let reference = media["schema"]["$ref"].as_str().unwrap_or_default();
         let schema = &schemas[reference.rsplit('/').next().unwrap_or_default()];
         if media.get("examples").is_none() && !schema["example"].is_null() {
@@ -48,11 +48,8 @@ fn add_to_content(holder: &mut Value, schemas: &Value) {
         }
         description = schema["description"].as_str().map(ToOwned::to_owned);
     }
-    if holder["description"] == "" {
+    if holder.get("description").is_some_and(|description| description == "") {
         holder["description"] = json!(description.unwrap_or_else(|| "Done.".to_owned()));
-    }
-    if holder["content"].is_null() {
-        holder.as_object_mut().map(|holder| holder.remove("content"));
     }
 }
 
