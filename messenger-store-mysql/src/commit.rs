@@ -65,7 +65,7 @@ impl Link {
         count: usize,
     ) -> StoreResult<BTreeMap<Partition, Position>> {
         let count = i64::try_from(count).map_err(|_| StoreError::Defect("too many events".to_owned()))?;
-        let mut sql = Sql::new("UPDATE log_partitions SET head = LAST_INSERT_ID(head + ");
+        let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
         sql.bind(count).then(") WHERE partition_id = ", partition.get());
         let result = self.run(sql).await?;
         let head = i64::try_from(result.last_insert_id()).unwrap_or_default();

@@ -45,7 +45,8 @@ fn read_tie(row: &mut Columns<'_>) -> StoreResult<(UserPair, Tie)> {
     Ok((pair, tie))
 }
 
-/// `(low = ? AND high = ?) OR …`
+/// `(low = ? AND high = ?) OR …`, for a table with FORCE INDEX (PRIMARY): both
+/// servers would rather read all friends of a user by another index.
 fn push_pairs(sql: &mut Sql, pairs: &[UserPair], low: &'static str, high: &'static str) {
     sql.any_of(pairs, |sql, pair| {
         sql.text(low).text(" = ").id(pair.low().as_uuid()).text(" AND ");
@@ -62,9 +63,13 @@ impl FriendshipQueries for Link {
             let mut sql =
                 Sql::new("SELECT 0, requester_id, addressee_id, created_at, hidden FROM friend_requests WHERE ");
             push_pairs(&mut sql, pairs, "low_id", "high_id");
-            sql.text(" UNION ALL SELECT 1, user_id, friend_id, since, FALSE FROM friendships WHERE ");
+            sql.text(
+                " UNION ALL SELECT 1, user_id, friend_id, since, FALSE FROM friendships FORCE INDEX (PRIMARY) WHERE ",
+            );
             push_pairs(&mut sql, pairs, "user_id", "friend_id");
-            sql.text(" UNION ALL SELECT 2, blocker_id, blocked_id, since, FALSE FROM blocks WHERE ");
+            sql.text(
+                " UNION ALL SELECT 2, blocker_id, blocked_id, since, FALSE FROM blocks FORCE INDEX (PRIMARY) WHERE ",
+            );
             push_pairs(&mut sql, pairs, "blocker_id", "blocked_id");
             sql.text(" OR ");
             push_pairs(&mut sql, pairs, "blocked_id", "blocker_id");
@@ -168,8 +173,8 @@ impl FriendshipQueries for Link {
         let mut sql = Sql::new(concat!(
             "SELECT f.since, ",
             user_columns!(),
-            " FROM friendships f JOIN friendships g ON g.friend_id = f.friend_id JOIN users u ON u.id = f.friend_id \
-             WHERE f.user_id = "
+            " FROM friendships f JOIN friendships g FORCE INDEX (PRIMARY) ON g.friend_id = f.friend_id \
+             JOIN users u ON u.id = f.friend_id WHERE f.user_id = "
         ));
         sql.id(user.as_uuid())
             .text(" AND g.user_id = ")
@@ -182,7 +187,8 @@ impl FriendshipQueries for Link {
 
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64> {
         let mut sql = Sql::new(
-            "SELECT COUNT(*) FROM friendships f JOIN friendships g ON g.friend_id = f.friend_id WHERE f.user_id = ",
+            "SELECT COUNT(*) FROM friendships f JOIN friendships g FORCE INDEX (PRIMARY) ON g.friend_id = f.friend_id \
+             WHERE f.user_id = ",
         );
         sql.id(user.as_uuid()).text(" AND g.user_id = ").id(other.as_uuid());
         Ok(self.optional(sql, read_number).await?.unwrap_or(0))

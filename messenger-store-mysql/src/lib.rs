@@ -1,4 +1,4 @@
-//! Keeps what a messenger knows in `MySQL` (9.7) or `MariaDB` (10.11): the same
+//! Keeps what a messenger knows in MySQL (9.7) or MariaDB (10.11): the same
 //! statements run on both, so neither is a special case.
 //!
 //! ```no_run
@@ -13,7 +13,7 @@
 //!
 //! TLS is used whenever the server offers it. Add `?ssl-mode=VERIFY_IDENTITY`
 //! (and `&ssl-ca=<file>`) to insist on it and on the server's name. An account
-//! that authenticates with `caching_sha2_password`, `MySQL`'s default, needs TLS:
+//! that authenticates with `caching_sha2_password`, MySQL's default, needs TLS:
 //! without it, its password would be encrypted with a key that nobody vouches
 //! for, by the `rsa` crate with its open advisory RUSTSEC-2023-0071, so that
 //! way is not built in. Both servers' native accounts and accounts without a

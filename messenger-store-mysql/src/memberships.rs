@@ -44,7 +44,8 @@ impl Link {
         let keys = last_of_each(keys, |key| *key);
         let mut memberships = Vec::new();
         for keys in keys.chunks(CHUNK) {
-            let mut sql = Sql::new(concat!("SELECT ", membership_columns!(), " FROM memberships m WHERE "));
+            let mut sql =
+                Sql::new(concat!("SELECT ", membership_columns!(), " FROM memberships m FORCE INDEX (PRIMARY) WHERE "));
             sql.any_of(keys, |sql, (conversation, user)| push_key(sql, *conversation, *user));
             memberships.extend(self.all(sql, read_membership).await?);
         }

@@ -65,7 +65,12 @@ impl MessageQueries for Link {
         let keys = last_of_each(keys, |(sender, conversation, id)| (*sender, *conversation, id.as_str().to_owned()));
         let mut sent = Vec::new();
         for keys in keys.chunks(CHUNK) {
-            let mut sql = Sql::new(concat!("SELECT m.payload_hash, ", message_columns!(), " FROM messages m WHERE "));
+            // MariaDB would rather read all that a sender has said there.
+            let mut sql = Sql::new(concat!(
+                "SELECT m.payload_hash, ",
+                message_columns!(),
+                " FROM messages m FORCE INDEX (messages_client_id) WHERE "
+            ));
             sql.any_of(keys, |sql, (sender, conversation, client_id)| {
                 sql.text("m.sender_id = ").id(sender.as_uuid());
                 sql.text(" AND m.conversation_id = ").id(conversation.as_uuid());

@@ -15,7 +15,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::Failure;
+use crate::error::{Failure, explain_opening};
 use crate::options::MySqlOptions;
 
 /// Hands out connections, a bounded number at once.
@@ -163,7 +163,7 @@ impl Pool {
     async fn open(&self) -> StoreResult<Idle> {
         // Whatever keeps a connection from being opened, a refused password
         // too: the store cannot be reached.
-        let unavailable = |error: sqlx::Error| StoreError::Unavailable(error.to_string());
+        let unavailable = |error: sqlx::Error| StoreError::Unavailable(explain_opening(&error));
         let mut connection = self.0.connect.connect().await.map_err(unavailable)?;
         run_script(&mut connection, &self.0.scripts.set_up).await.map_err(unavailable)?;
         let now = Instant::now();

@@ -16,7 +16,8 @@ impl Link {
     ///
     /// 1. each conversation's newest message before the key, by index; only
     ///    those conversations whose newest is among the newest can have a
-    ///    place on the page;
+    ///    place on the page (MySQL sorts all of a conversation here unless the
+    ///    order names the whole index, *measured* on 9.7);
     /// 2. the newest of each of these, by index, merged.
     pub(crate) async fn recent_messages(
         &mut self,
@@ -24,11 +25,11 @@ impl Link {
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Message, TimeKey>> {
         let mut sql = Sql::new(
-            "SELECT n.conversation_id FROM (SELECT (SELECT x.id FROM messages x \
+            "SELECT n.conversation_id FROM (SELECT (SELECT x.id FROM messages x FORCE INDEX (messages_by_time) \
              WHERE x.conversation_id = p.conversation_id",
         );
         sql.before(slice.after, "x.created_at", "x.id")
-            .text(" ORDER BY x.created_at DESC, x.id DESC LIMIT 1) AS id FROM memberships p WHERE p.user_id = ")
+            .text(" ORDER BY x.conversation_id DESC, x.created_at DESC, x.id DESC LIMIT 1) AS id FROM memberships p WHERE p.user_id = ")
             .id(user.as_uuid())
             .text(") latest JOIN messages n ON n.id = latest.id ORDER BY n.created_at DESC, n.id DESC")
             .limit_for_page(slice.limit);

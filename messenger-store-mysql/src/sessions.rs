@@ -43,7 +43,11 @@ impl SessionQueries for Link {
         now: Timestamp,
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Session, TimeKey>> {
-        let mut sql = Sql::new(concat!("SELECT ", session_columns!(), " FROM sessions WHERE user_id = "));
+        let mut sql = Sql::new(concat!(
+            "SELECT ",
+            session_columns!(),
+            " FROM sessions FORCE INDEX (sessions_by_user) WHERE user_id = "
+        ));
         sql.id(user.as_uuid())
             .then(" AND expires_at > ", now.as_millis())
             .before(slice.after, "created_at", "id")

@@ -81,7 +81,7 @@ impl Sql {
     }
 
     /// `(…) OR (…)`: conditions on several columns. Both servers look each up
-    /// by index; `MariaDB` scans for `(a, b) IN ((?, ?))`.
+    /// by index; MariaDB scans for `(a, b) IN ((?, ?))`.
     pub(crate) fn any_of<T>(&mut self, items: &[T], mut push: impl FnMut(&mut Self, &T)) -> &mut Self {
         self.list(items, " OR ", |sql, item| {
             sql.text("(");

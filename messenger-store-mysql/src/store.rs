@@ -14,6 +14,7 @@ use crate::link::Link;
 use crate::migrate::MySqlMigrator;
 use crate::options::{MySqlOptions, OnPending};
 use crate::pool::{Pool, Purpose};
+use crate::sql::{Sql, read_number};
 
 /// Why a store could not be opened, in one line. Never shows the password.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,7 @@ pub enum ConnectError {
     },
 }
 
-/// A store on `MySQL` or `MariaDB`. Any number of processes may share a
+/// A store on MySQL or MariaDB. Any number of processes may share a
 /// database. Cheap to clone: clones share their connections.
 #[derive(Clone)]
 pub struct MySqlStore {
@@ -69,6 +70,7 @@ impl MySqlStore {
         let pool = Pool::new(&options, connect);
         let mut link = Link::new(Box::new(pool.lease(Purpose::Read).await?));
         let partitions = link.log_identity().await?.partitions;
+        warn_unless_durable(&mut link).await?;
         link.rollback().await?;
         Ok(Self { pool, partitions })
     }
@@ -94,6 +96,16 @@ impl Store for MySqlStore {
         self.pool.lease(Purpose::Ping).await?.give_back();
         Ok(())
     }
+}
+
+/// Says so when the server may lose what it has acknowledged (I1). Nobody but
+/// its operator can change that.
+async fn warn_unless_durable(link: &mut Link) -> StoreResult<()> {
+    let sql = Sql::new("SELECT CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS SIGNED)");
+    if link.optional(sql, read_number).await? != Some(1) {
+        tracing::warn!("innodb_flush_log_at_trx_commit is not 1: a crash of the server may lose answered changes");
+    }
+    Ok(())
 }
 
 /// A snapshot or a transaction.

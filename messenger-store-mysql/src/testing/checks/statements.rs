@@ -9,7 +9,7 @@ use messenger_core::message::{MessageBody, MessageRange, Seq};
 use messenger_core::page::Slice;
 use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefreshToken};
 use messenger_core::store::{Direction, Store, Transaction};
-use messenger_core::user::{Bio, DisplayName, DmPolicy, Email, UserQuery};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, UserQuery};
 
 use super::fixture::{
     Fixture, at, client_id, conversation_event, direct, group, member, message, pair, user, user_event, uuid,
@@ -51,7 +51,7 @@ async fn users(tx: &mut dyn Transaction) {
     ada.email = Some(Email::parse("Ada@bücher.example").expect("valid"));
     ada.display_name = DisplayName::parse("100%_Ada").expect("valid");
     ada.bio = Some(Bio::parse("line\nline").expect("valid"));
-    ada.avatar_url = Some("https://example.org/a.png".to_owned());
+    ada.avatar_url = Some(AvatarUrl::parse("https://example.org/ä.png").expect("valid"));
     ada.dm_policy = DmPolicy::Everyone;
     ada.findable_by_email = true;
     ada.updated_at = at(2);
