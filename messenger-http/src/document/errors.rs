@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use messenger_core::error::Refusal;
 use serde_json::{Map, Value, json};
 
-use crate::problem::{Code, PROBLEM_JSON, Problem, status_of_code};
+use crate::answer::JSON;
+use crate::problem::{Code, PROBLEM_JSON, Problem, all_codes, refusal_of_code, status_of_code};
 
 /// The operations that are limited, by operation id.
 pub(crate) const LIMITED: [&str; 2] = ["register_user", "login_user"];
 
-pub(super) fn add(operation: &mut Value) {
+pub(super) fn add(operation: &mut Value, schemas: &Value) {
     let mut by_status = BTreeMap::<u16, Vec<String>>::new();
     let mut list = |code: &str| {
         let Some(status) = status_of_code(code) else { return };
@@ -29,13 +30,82 @@ pub(super) fn add(operation: &mut Value) {
             response["description"].as_str().unwrap_or_default().split_whitespace().for_each(&mut list);
         }
     }
-    let limited = LIMITED.iter().any(|id| operation["operationId"] == *id);
+    let limited = is_limited(operation);
+    let fields = Fields::of(operation, schemas);
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (status, codes) in by_status {
-        responses.insert(status.to_string(), response(&codes));
+        responses.insert(status.to_string(), response(&codes, &fields));
     }
+    responses.sort_keys();
     for (status, response) in responses {
         response["headers"] = headers(status, limited);
+    }
+}
+
+/// What operations share: one example for each code, and the headers.
+pub(super) fn components() -> (Value, Value) {
+    let example = |code: &str| (code.to_owned(), json!({"value": problem(code, &Fields::default()).into_json()}));
+    let examples: Map<_, _> = all_codes().map(|(code, _)| example(code)).collect();
+    let header = |(name, ty, description): &(&str, &str, &str)| {
+        ((*name).to_owned(), json!({"description": description, "schema": {"type": ty}}))
+    };
+    let headers: Map<_, _> = HEADERS.iter().map(header).collect();
+    (examples.into(), headers.into())
+}
+
+const HEADERS: [(&str, &str, &str); 6] = [
+    ("X-Request-Id", "string", "Names the request in the server's log."),
+    ("RateLimit-Limit", "integer", "How many requests an address may make at once."),
+    ("RateLimit-Remaining", "integer", "How many of them are left."),
+    ("RateLimit-Reset", "integer", "In how many seconds all of them are there again."),
+    ("WWW-Authenticate", "string", "How to authenticate (RFC 6750)."),
+    ("Retry-After", "integer", "After how many seconds to try again."),
+];
+
+fn is_limited(operation: &Value) -> bool {
+    LIMITED.iter().any(|id| operation["operationId"] == *id)
+}
+
+/// What an operation's examples of refused input name.
+struct Fields {
+    body: String,
+    value: (String, String),
+    parameter: (String, &'static str),
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self {
+            body: "username".to_owned(),
+            value: ("username".to_owned(), "must have 3 to 32 characters".to_owned()),
+            parameter: ("limit".to_owned(), "must be 1 to 100"),
+        }
+    }
+}
+
+impl Fields {
+    fn of(operation: &Value, schemas: &Value) -> Self {
+        let reference = operation["requestBody"]["content"][JSON]["schema"]["$ref"].as_str().unwrap_or_default();
+        let name = reference.rsplit('/').next().unwrap_or_default();
+        let properties = schemas[name]["properties"].as_object();
+        let first = |map: &Map<String, Value>| map.keys().next().cloned();
+        let body = properties.and_then(first).unwrap_or_else(|| "user_id".to_owned());
+        let limited = properties.into_iter().flatten().find_map(|(field, property)| {
+            let (shortest, longest) = (property["minLength"].as_u64()?, property["maxLength"].as_u64()?);
+            Some((field.clone(), format!("must have {shortest} to {longest} characters")))
+        });
+        let fallback = match name {
+            "ReadMarker" => ("seq", "must not be above the last message's seq, 1"),
+            "RoleChange" => ("role", "the owner hands over by making another member the owner"),
+            _ => ("user_id", "must be another user, not yourself"),
+        };
+        let value = limited.unwrap_or_else(|| (fallback.0.to_owned(), fallback.1.to_owned()));
+        let parameter = match operation["parameters"][0]["name"].as_str() {
+            Some(id) if id.ends_with("_id") => (id.to_owned(), "must be a UUID"),
+            Some("direction") => ("direction".to_owned(), "is missing"),
+            _ => Self::default().parameter,
+        };
+        Self { body, value, parameter }
     }
 }
 
@@ -60,7 +130,7 @@ fn gate_codes(operation: &Value) -> Vec<&'static str> {
     if !open {
         codes.push(Code::MissingToken);
     }
-    if LIMITED.iter().any(|id| operation["operationId"] == *id) {
+    if is_limited(operation) {
         codes.push(Code::RateLimited);
     }
     if !is_probe {
@@ -77,60 +147,54 @@ fn gate_codes(operation: &Value) -> Vec<&'static str> {
     codes
 }
 
-fn response(codes: &[String]) -> Value {
-    let lines = codes.iter().map(|code| format!("`{code}`: {}.", detail(code)));
+fn response(codes: &[String], fields: &Fields) -> Value {
+    let lines = codes.iter().map(|code| format!("`{code}`: {}.", problem(code, fields).into_body().detail));
+    let examples = codes.iter().map(|code| (code.clone(), example(code, fields)));
     json!({
         "description": lines.collect::<Vec<_>>().join("\n\n"),
         "content": {PROBLEM_JSON: {
             "schema": {"$ref": "#/components/schemas/Problem"},
-            "examples": codes.iter().map(|code| (code.clone(), example(code))).collect::<Map<_, _>>(),
+            "examples": examples.collect::<Map<_, _>>(),
         }},
         "x-codes": codes,
     })
 }
 
-/// What the code means, in the words of the error itself.
-fn detail(code: &str) -> String {
-    let own = Code::ALL.into_iter().find(|known| known.as_str() == code);
-    own.map_or_else(|| refusal_detail(code), |code| code.detail().to_owned())
+/// The example of a code; the same for all operations unless it names fields.
+fn example(code: &str, fields: &Fields) -> Value {
+    match own(code) {
+        Some(Code::InvalidBody | Code::InvalidParameter | Code::InvalidValue) => {
+            json!({"value": problem(code, fields).into_json()})
+        }
+        _ => json!({"$ref": format!("#/components/examples/{code}")}),
+    }
 }
 
-fn refusal_detail(code: &str) -> String {
-    crate::problem::refusal_of_code(code).map(|refusal| refusal.to_string()).unwrap_or_default()
+fn own(code: &str) -> Option<Code> {
+    Code::ALL.into_iter().find(|known| known.as_str() == code)
 }
 
-fn example(code: &str) -> Value {
-    let own = Code::ALL.into_iter().find(|known| known.as_str() == code);
-    let problem = match own {
-        Some(code @ Code::InvalidBody) => Problem::new(code).field("password", "is missing"),
-        Some(code @ Code::InvalidParameter) => Problem::new(code).field("limit", "must be 1 to 100"),
-        Some(code @ Code::InvalidValue) => Problem::new(code).field("password", "must have 8 to 128 characters"),
+fn problem(code: &str, fields: &Fields) -> Problem {
+    match own(code) {
+        Some(code @ Code::InvalidBody) => Problem::new(code).field(&fields.body, "is missing"),
+        Some(code @ Code::InvalidParameter) => Problem::new(code).field(&fields.parameter.0, fields.parameter.1),
+        Some(code @ Code::InvalidValue) => Problem::new(code).field(&fields.value.0, &fields.value.1),
         Some(code @ Code::BadCursor) => Problem::new(code).field("cursor", code.detail()),
         Some(code) => Problem::new(code),
-        None => match crate::problem::refusal_of_code(code) {
-            Some(refusal) => refusal.into(),
-            None => Problem::new(Code::Internal),
-        },
-    };
-    json!({"value": problem.into_json()})
+        None => refusal_of_code(code).map_or_else(|| Problem::new(Code::Internal), Problem::from),
+    }
 }
 
 fn headers(status: &str, limited: bool) -> Value {
-    let mut headers = Map::new();
-    let mut add = |name: &str, description: &str, ty: &str| {
-        let header = json!({"description": description, "schema": {"type": ty}});
-        headers.insert(name.to_owned(), header);
-    };
-    add("X-Request-Id", "Names the request in the server's log.", "string");
+    let mut names = vec!["X-Request-Id"];
     if limited {
-        add("RateLimit-Limit", "How many requests an address may make at once.", "integer");
-        add("RateLimit-Remaining", "How many of them are left.", "integer");
-        add("RateLimit-Reset", "In how many seconds all of them are there again.", "integer");
+        names.extend(["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]);
     }
     match status {
-        "401" => add("WWW-Authenticate", "How to authenticate (RFC 6750).", "string"),
-        "429" | "503" => add("Retry-After", "After how many seconds to try again.", "integer"),
+        "401" => names.push("WWW-Authenticate"),
+        "429" | "503" => names.push("Retry-After"),
         _ => {}
     }
-    Value::Object(headers)
+    let reference = |name: &str| (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}));
+    names.into_iter().map(reference).collect::<Map<_, _>>().into()
 }

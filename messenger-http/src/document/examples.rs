@@ -12,11 +12,11 @@ pub(super) fn add(document: &mut Value) {
         let operation_id = operation["operationId"].as_str().unwrap_or_default().to_owned();
         for (status, response) in operation["responses"].as_object_mut().into_iter().flatten() {
             add_to_content(response, &schemas);
-            if operation_id == "send_friend_request" && status == "200" {
-                response["content"]["application/json"]["example"] = schemas["Friend"]["example"].clone();
+            if operation_id == "send_friend_request" {
+                tell_friend_request(status, response, &schemas);
             }
         }
-        for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+        for parameter in super::list_mut(operation, "parameters") {
             add_to_parameter(parameter);
         }
     });
@@ -27,9 +27,20 @@ pub(super) fn add(document: &mut Value) {
     }
 }
 
+/// The one operation whose two answers are different objects.
+fn tell_friend_request(status: &str, response: &mut Value, schemas: &Value) {
+    let (description, schema) = match status {
+        "200" => ("The other had asked too: the two are friends.", "Friend"),
+        "201" => ("The request waits for an answer.", "FriendRequest"),
+        _ => return,
+    };
+    response["description"] = json!(description);
+    response["content"]["application/json"]["example"] = schemas[schema]["example"].clone();
+}
+
 fn add_to_content(holder: &mut Value, schemas: &Value) {
     let mut description = None;
-    for (_, media) in holder["content"].as_object_mut().into_iter().flatten() {
+    for (_, media) in holder.get_mut("content").and_then(Value::as_object_mut).into_iter().flatten() {
         let reference = media["schema"]["$ref"].as_str().unwrap_or_default();
         let schema = &schemas[reference.rsplit('/').next().unwrap_or_default()];
         if media.get("examples").is_none() && !schema["example"].is_null() {
@@ -37,11 +48,8 @@ fn add_to_content(holder: &mut Value, schemas: &Value) {
         }
         description = schema["description"].as_str().map(ToOwned::to_owned);
     }
-    if holder["description"] == "" {
+    if holder.get("description").is_some_and(|description| description == "") {
         holder["description"] = json!(description.unwrap_or_else(|| "Done.".to_owned()));
-    }
-    if holder["content"].is_null() {
-        holder.as_object_mut().map(|holder| holder.remove("content"));
     }
 }
 

@@ -38,14 +38,18 @@ pub fn document(base_path: &str) -> Value {
     document["info"]["license"] = json!({"name": "MIT OR Apache-2.0"});
     document["servers"] = json!([{"url": if base_path.is_empty() { "/" } else { base_path }}]);
     schemas::refine(&mut document);
+    let schemas = document["components"]["schemas"].clone();
     for_each_operation(&mut document, |operation| {
         tidy_parameters(operation);
-        errors::add(operation);
+        errors::add(operation, &schemas);
         if operation.get("security").is_none() {
             operation["security"] = json!([]);
         }
     });
     examples::add(&mut document);
+    let (examples, headers) = errors::components();
+    document["components"]["examples"] = examples;
+    document["components"]["headers"] = headers;
     document
 }
 
@@ -63,13 +67,20 @@ fn for_each_operation(document: &mut Value, mut change: impl FnMut(&mut Value)) 
 
 /// Leaves out what says no more than the default does.
 fn tidy_parameters(operation: &mut Value) {
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    for parameter in list_mut(operation, "parameters") {
         let Some(parameter) = parameter.as_object_mut() else { continue };
         parameter.retain(|key, value| match key.as_str() {
             "deprecated" => value != false,
             "explode" => value != true,
             _ => true,
         });
+        for bound in ["minimum", "maximum"] {
+            // poem-openapi keeps them as floats; a parser of integer schemas
+            // would stumble over `100.0`.
+            if let Some(number) = parameter["schema"].get(bound).and_then(Value::as_f64) {
+                parameter["schema"][bound] = whole(number);
+            }
+        }
         if parameter["name"] == "limit" {
             parameter["schema"]["default"] = json!(50);
         }
@@ -77,7 +88,58 @@ fn tidy_parameters(operation: &mut Value) {
             parameter["schema"]["maxItems"] = json!(100);
         }
     }
-    if operation["parameters"].is_null() {
-        operation.as_object_mut().map(|operation| operation.remove("parameters"));
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "bounds in schemas are small whole numbers")]
+fn whole(number: f64) -> Value {
+    json!(number as i64)
+}
+
+/// The items of a list that may not be there. (Indexing would put a null in its
+/// place.)
+fn list_mut<'a>(holder: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut Value> {
+    holder.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where nulls stand outside of examples, in which they mean what they say.
+    fn nulls(path: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Null => found.push(path.to_owned()),
+            Value::Array(items) => items.iter().for_each(|item| nulls(path, item, found)),
+            Value::Object(object) => {
+                for (name, value) in object.iter().filter(|(name, _)| *name != "example" && *name != "examples") {
+                    nulls(&format!("{path}/{name}"), value, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn building_the_document_leaves_no_nulls_behind() {
+        let mut found = vec![];
+        nulls("", &document(""), &mut found);
+        assert_eq!(found, Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_schema_that_is_refined_exists() {
+        let document = document("");
+        for (name, schema) in document["components"]["schemas"].as_object().expect("schemas") {
+            assert!(schema.get("type").is_some() || schema.get("oneOf").is_some(), "{name} is not a schema");
+            for (field, property) in schema["properties"].as_object().into_iter().flatten() {
+                let described = ["type", "$ref", "allOf"].iter().any(|key| property.get(key).is_some());
+                assert!(described, "{name}.{field} is not a property");
+            }
+        }
+    }
+
+    #[test]
+    fn the_document_is_the_same_every_time() {
+        assert_eq!(document_text(""), document_text(""));
     }
 }

@@ -55,5 +55,16 @@ pub(super) fn refine(document: &mut Value) {
         if schema["title"] == **name {
             schema.as_object_mut().map(|schema| schema.remove("title"));
         }
+        for (_, property) in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten() {
+            unwrap_description(property);
+        }
+    }
+}
+
+/// poem-openapi says what it adds to a reference twice: beside `allOf`, where
+/// it belongs, and as a schema of its own.
+fn unwrap_description(property: &mut Value) {
+    if let Some(parts) = property.get_mut("allOf").and_then(Value::as_array_mut) {
+        parts.retain(|part| part.get("$ref").is_some());
     }
 }
