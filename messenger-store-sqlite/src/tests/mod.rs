@@ -1,5 +1,6 @@
 //! Tests that look inside. What every store must do is tested by the suite.
 
+mod checkpoints;
 mod files;
 mod fixtures;
 mod pragmas;
