@@ -24,7 +24,7 @@ clippy:
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 doc:
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --all-features
 
 deny:
 	@command -v cargo-deny >/dev/null || { echo 'make deny: run: cargo install cargo-deny --locked' >&2; exit 1; }
