@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod friendship;
 pub mod id;
+pub mod lane;
 pub mod message;
 mod messenger;
 pub mod page;
