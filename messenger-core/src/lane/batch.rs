@@ -175,8 +175,7 @@ impl Batch {
     pub(crate) fn into_writes(mut self) -> Writes {
         let mut writes = Writes { events: self.events.into_iter().flatten().collect(), ..Writes::default() };
         for (id, payload_hash) in self.inserted {
-            // A new message that was changed since is inserted as it is now.
-            self.updated_messages.remove(&id);
+            // As it is now, so that there is nothing left to update.
             let message = self.facts.messages.remove(&id);
             writes.inserted.extend(message.map(|message| SentMessage { message, payload_hash }));
         }

@@ -5,8 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-use fail::fail_point;
-
 use super::batch::Batch;
 use super::load::load;
 use super::operation::{Answer, Operation};
@@ -54,7 +52,6 @@ impl Messenger {
         let facts = load(&mut change, operations).await?;
         let mut batch = Batch::new(change.now(), facts);
         let answers: Vec<_> = operations.iter().map(|operation| operation.decide(&mut batch)).collect();
-        fail_point!("lane::decided");
         let writes = batch.into_writes();
         if writes.is_empty() {
             // The answers hold whatever becomes of a transaction without changes.

@@ -1,10 +1,11 @@
 //! Tests that look inside. What every store must do is tested by the suite.
 
 mod files;
+#[allow(dead_code, reason = "some of it is for the tests outside")]
 mod fixtures;
 mod pragmas;
 mod repositories;
 mod transactions;
 mod unique_keys;
 
-use crate::SqliteStore;
+use crate::{SqliteOptions, SqliteStore};
