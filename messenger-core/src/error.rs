@@ -1,6 +1,7 @@
 //! What can go wrong, told apart by what the caller can do about it.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::id::UserId;
 use crate::store::StoreError;
@@ -9,7 +10,7 @@ use crate::store::StoreError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case gave no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Values that break a rule, each with the field that holds it.
     #[error("invalid input: {0}")]
@@ -28,6 +29,12 @@ pub enum Error {
     /// may succeed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// More changes are waiting than this node takes. Nothing was changed.
+    #[error("too many changes are waiting")]
+    Busy {
+        /// When a later try is likely to find room.
+        retry_after: Duration,
+    },
     /// A defect or a broken environment; the text is for the log only.
     #[error("internal error: {0}")]
     Internal(String),

@@ -17,6 +17,7 @@ pub mod error;
 pub mod event;
 pub mod friendship;
 pub mod id;
+pub mod lane;
 pub mod live;
 pub mod message;
 mod messenger;

@@ -1,6 +1,5 @@
 //! The store itself: one writer, a pool of readers.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -145,10 +144,6 @@ impl Store for SqliteStore {
         // Tokio's mutex is fair: first come, first served.
         let turn = self.inner.turn.clone().lock_owned().await;
         Ok(Box::new(SqliteTransaction::begin(turn, self.inner.clone()).await?))
-    }
-
-    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
-        self.read().await?.events().log_heads().await
     }
 
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {

@@ -2,6 +2,7 @@
 
 use crate::Messenger;
 use crate::change::{Change, Reads};
+use crate::clock::Timestamp;
 use crate::conversation::{Conversation, ConversationKind, Group, Membership, Role, Title};
 use crate::error::{InvalidValue, Refusal, Result};
 use crate::event::{Audience, Fact};
@@ -198,7 +199,12 @@ pub(crate) async fn lock_own(
 /// Notes that something happened now; a clock that stepped back moves nothing
 /// down in the list of conversations.
 pub(crate) fn touch(conversation: &mut Conversation, change: &Change) {
-    conversation.updated_at = conversation.updated_at.max(change.now());
+    touch_at(conversation, change.now());
+}
+
+/// [`touch`] at a given instant.
+pub(crate) fn touch_at(conversation: &mut Conversation, now: Timestamp) {
+    conversation.updated_at = conversation.updated_at.max(now);
 }
 
 /// Whether `peer` accepts direct messages from the other of the pair.

@@ -66,17 +66,23 @@ pub trait Store: Send + Sync + 'static {
 
     /// The last position of every partition, by one statement on the primary:
     /// every node asks this many times a second.
-    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>>;
+    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
+        self.read().await?.events().log_heads().await
+    }
 
     /// Removes events of a partition at positions below `floor`, and makes it
     /// the partition's floor. A floor below the present one changes nothing; a
     /// floor beyond the head is the head. All or nothing: callers raise the
     /// floor in steps.
-    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()>;
+    async fn purge_events(&self, _partition: Partition, _floor: Position) -> StoreResult<()> {
+        Err(StoreError::Unsupported("the purge of events"))
+    }
 
     /// The position of the latest event of a partition that happened before
     /// `before`; `None` when there is none.
-    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>>;
+    async fn find_position_before(&self, _partition: Partition, _before: Timestamp) -> StoreResult<Option<Position>> {
+        Err(StoreError::Unsupported("the purge of events"))
+    }
 
     /// Asks the backend for a sign of life, in one cheap round trip.
     async fn ping(&self) -> StoreResult<()>;

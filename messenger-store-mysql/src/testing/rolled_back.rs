@@ -1,6 +1,5 @@
 //! A store in one outer transaction, which is rolled back at the end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -99,10 +98,6 @@ impl Store for RolledBackStore {
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         Ok(Box::new(Unit::new(self.link().await?, self.partitions)))
-    }
-
-    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
-        self.read().await?.events().log_heads().await
     }
 
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
