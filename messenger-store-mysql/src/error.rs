@@ -44,16 +44,44 @@ impl Failure {
             // last read"; a certification failure of group replication.
             1205 | 1213 | 1020 | 3101 => Self::Statement(StoreError::Conflict(text())),
             1062 | 1586 => Self::Statement(StoreError::Unique(unique_key(error.message(), primary))),
-            // Out of connections, disk or memory, or of prepared statements; a
-            // server that became a replica in a failover.
-            1021 | 1037 | 1038 | 1041 | 1114 | 1290 | 1461 | 1836 => Self::Statement(StoreError::Unavailable(text())),
-            // The server is going down or has cut this session off (idle for
-            // too long, killed); too many connections when opening one.
-            1040 | 1053 | 1077 | 1079 | 1080 | 1129 | 1152..=1161 | 1184 | 1203 | 1226 | 1317 | 1927 | 4031 => {
-                Self::Connection(StoreError::Unavailable(text()))
+            // Out of disk, memory or prepared statements; a limit on a
+            // statement's time; a cluster's node that is not ready.
+            1021 | 1037 | 1038 | 1041 | 1047 | 1114 | 1461 | 1969 | 3024 => {
+                Self::Statement(StoreError::Unavailable(text()))
             }
+            // The server is going down or has cut this session off (idle for
+            // too long, killed); too many connections when opening one. Or it
+            // became a replica in a failover: a new connection may find the
+            // new primary.
+            1290
+            | 1836
+            | 1040
+            | 1053
+            | 1077
+            | 1079
+            | 1080
+            | 1129
+            | 1152..=1161
+            | 1184
+            | 1203
+            | 1226
+            | 1317
+            | 1927
+            | 4031 => Self::Connection(StoreError::Unavailable(text())),
             _ => Self::Statement(StoreError::Defect(text())),
         }
+    }
+}
+
+/// Why a connection could not be opened, for a person. Never shows the
+/// password: the servers do not repeat it, and neither does sqlx.
+pub(crate) fn explain_opening(error: &sqlx::Error) -> String {
+    match error {
+        // sqlx's own text speaks of its cargo features.
+        sqlx::Error::Configuration(inner) if inner.to_string().contains("RSA") => {
+            "this account's password may only be sent over TLS, which is off here or at the server".to_owned()
+        }
+        error => error.to_string(),
     }
 }
 

@@ -10,7 +10,7 @@ use messenger_core::store::{MigrationError, MigrationState, MigrationStatus, Mig
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 
-use crate::error::Failure;
+use crate::error::{Failure, explain_opening};
 use crate::migrations::{MIGRATIONS, Migration, Recorded, check_history, checksum, statements};
 use crate::options::MySqlOptions;
 use crate::sql::{Columns, Sql, read_number};
@@ -54,7 +54,7 @@ impl MySqlMigrator {
         let mut connection = tokio::time::timeout(limit, options.connect())
             .await
             .map_err(|_| unreachable(format!("the server did not answer for {limit:?}")))?
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| unreachable(explain_opening(&error)))?;
         // A DDL statement waits for every open transaction on its table, and
         // all others wait behind it: rather give up after a minute than after
         // the default of a year (a day on MariaDB).

@@ -15,7 +15,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::Failure;
+use crate::error::{Failure, explain_opening};
 use crate::options::MySqlOptions;
 
 /// Hands out connections, a bounded number at once.
@@ -89,6 +89,9 @@ pub(crate) enum Purpose {
     Change,
     /// To read one consistent state: a snapshot was taken on it.
     Read,
+    /// To ask one thing, which needs no transaction. The connection may have
+    /// broken since it was last used.
+    Ask,
     /// To see whether the server answers.
     Ping,
 }
@@ -163,7 +166,7 @@ impl Pool {
     async fn open(&self) -> StoreResult<Idle> {
         // Whatever keeps a connection from being opened, a refused password
         // too: the store cannot be reached.
-        let unavailable = |error: sqlx::Error| StoreError::Unavailable(error.to_string());
+        let unavailable = |error: sqlx::Error| StoreError::Unavailable(explain_opening(&error));
         let mut connection = self.0.connect.connect().await.map_err(unavailable)?;
         run_script(&mut connection, &self.0.scripts.set_up).await.map_err(unavailable)?;
         let now = Instant::now();
@@ -238,6 +241,7 @@ impl Lease {
         let result = match purpose {
             Purpose::Change => run_script(&mut self.connection, &self.pool.scripts.begin).await,
             Purpose::Read => run_script(&mut self.connection, &self.pool.scripts.begin_snapshot).await,
+            Purpose::Ask => Ok(()),
             Purpose::Ping => self.connection.ping().await,
         };
         result.map_err(|error| Failure::of(error, UniqueKey::Other).into_error())

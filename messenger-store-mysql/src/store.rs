@@ -1,7 +1,10 @@
 //! The store: snapshots and transactions on pooled connections.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use messenger_core::event::{Event, NewEvent, PartitionCount};
+use messenger_core::clock::Timestamp;
+use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::store::{
     ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
     FriendshipQueries, FriendshipRepository, MessageQueries, MessageRepository, MigrationError, MigrationState,
@@ -10,10 +13,12 @@ use messenger_core::store::{
 };
 
 use crate::commit::commit;
+use crate::events::read_heads;
 use crate::link::Link;
 use crate::migrate::MySqlMigrator;
 use crate::options::{MySqlOptions, OnPending};
 use crate::pool::{Pool, Purpose};
+use crate::sql::{Sql, read_number};
 
 /// Why a store could not be opened, in one line. Never shows the password.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +74,7 @@ impl MySqlStore {
         let pool = Pool::new(&options, connect);
         let mut link = Link::new(Box::new(pool.lease(Purpose::Read).await?));
         let partitions = link.log_identity().await?.partitions;
+        warn_unless_durable(&mut link).await?;
         link.rollback().await?;
         Ok(Self { pool, partitions })
     }
@@ -90,10 +96,41 @@ impl Store for MySqlStore {
         Ok(Box::new(Unit::new(Link::new(Box::new(self.pool.lease(Purpose::Change).await?)), self.partitions)))
     }
 
+    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
+        // One statement is one state by itself: it needs no transaction.
+        let mut lease = self.pool.lease(Purpose::Ask).await?;
+        let heads = read_heads(lease.connection()).await?;
+        lease.give_back();
+        Ok(heads)
+    }
+
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
+        let mut link = Link::new(Box::new(self.pool.lease(Purpose::Change).await?));
+        link.purge(partition, floor).await?;
+        link.commit().await
+    }
+
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
+        let mut link = Link::new(Box::new(self.pool.lease(Purpose::Read).await?));
+        let position = link.position_before(partition, before).await?;
+        link.rollback().await?;
+        Ok(position)
+    }
+
     async fn ping(&self) -> StoreResult<()> {
         self.pool.lease(Purpose::Ping).await?.give_back();
         Ok(())
     }
+}
+
+/// Says so when the server may lose what it has acknowledged (I1). Nobody but
+/// its operator can change that.
+async fn warn_unless_durable(link: &mut Link) -> StoreResult<()> {
+    let sql = Sql::new("SELECT CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS SIGNED)");
+    if link.optional(sql, read_number).await? != Some(1) {
+        tracing::warn!("innodb_flush_log_at_trx_commit is not 1: a crash of the server may lose answered changes");
+    }
+    Ok(())
 }
 
 /// A snapshot or a transaction.

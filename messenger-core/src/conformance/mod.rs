@@ -27,9 +27,11 @@
 mod doubles;
 mod failure;
 mod harness;
+mod histories;
 mod history_of;
 mod people;
 mod race;
+mod replica;
 mod rows;
 mod runner;
 mod state;
@@ -136,6 +138,8 @@ use {alone, isolated, list, own_database};
 
 /// Every case there is, by groups.
 pub const GROUPS: &[&[Case]] = &[
+    histories::CASES,
+    histories::LIVE_CASES,
     accounts::CASES,
     blocks::CASES,
     client_ids::CASES,

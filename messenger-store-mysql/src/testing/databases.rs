@@ -4,7 +4,7 @@ use messenger_core::store::{StoreError, StoreResult, UniqueKey};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 
-use crate::error::Failure;
+use crate::error::{Failure, explain_opening};
 
 /// Makes an empty database on a server and answers its URL. `server_url` may
 /// name a database or none.
@@ -37,7 +37,12 @@ fn quoted(name: &str) -> StoreResult<String> {
 /// A connection for a test, without a store.
 pub(crate) async fn open(url: &str) -> StoreResult<MySqlConnection> {
     let options: MySqlConnectOptions = url.parse().map_err(fail)?;
-    options.pipes_as_concat(false).no_engine_substitution(false).connect().await.map_err(fail)
+    options
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .connect()
+        .await
+        .map_err(|error| StoreError::Unavailable(explain_opening(&error)))
 }
 
 pub(crate) fn fail(error: sqlx::Error) -> StoreError {

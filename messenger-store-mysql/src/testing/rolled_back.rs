@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use messenger_core::event::PartitionCount;
+use messenger_core::clock::Timestamp;
+use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{EventQueries as _, Snapshot, Store, StoreError, StoreResult, Transaction};
 use sqlx::{Connection as _, MySqlConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -22,6 +23,8 @@ use crate::store::Unit;
 /// sees what is there while it reads. A deadlock or a lock wait undoes the
 /// outer transaction, savepoints and all, so nothing that follows means
 /// anything: from then on every call fails, and nothing is tried again.
+/// Cheap to clone: clones share the connection.
+#[derive(Clone)]
 pub struct RolledBackStore {
     shared: Arc<Mutex<Shared>>,
     partitions: PartitionCount,
@@ -59,17 +62,17 @@ impl RolledBackStore {
         Ok(store)
     }
 
-    /// Rolls everything back and closes the connection. The error, if there is
-    /// one, is why the case does not count.
+    /// Rolls everything back. The error, if there is one, is why the case does
+    /// not count: it met a conflict, or left a transaction open. Clones are of
+    /// no more use afterwards; the connection closes with the last of them.
     pub async fn finish(self) -> StoreResult<()> {
-        let shared = Arc::try_unwrap(self.shared).map_err(|_| StoreError::Defect(BUSY.to_owned()))?.into_inner();
-        let Shared { mut connection, poison, .. } = shared;
-        let rolled_back = sqlx::raw_sql("ROLLBACK").execute(&mut connection).await;
-        if let Some(poison) = poison {
+        let mut shared = self.shared.try_lock().map_err(|_| StoreError::Defect(BUSY.to_owned()))?;
+        let rolled_back = sqlx::raw_sql("ROLLBACK").execute(&mut shared.connection).await;
+        if let Some(poison) = shared.poison.replace("the case is finished".to_owned()) {
             return Err(StoreError::Defect(poison));
         }
         rolled_back.map_err(fail)?;
-        connection.close().await.map_err(fail)
+        Ok(())
     }
 
     async fn link(&self) -> StoreResult<Link> {
@@ -95,6 +98,19 @@ impl Store for RolledBackStore {
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         Ok(Box::new(Unit::new(self.link().await?, self.partitions)))
+    }
+
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
+        let mut link = self.link().await?;
+        link.purge(partition, floor).await?;
+        link.commit().await
+    }
+
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
+        let mut link = self.link().await?;
+        let position = link.position_before(partition, before).await?;
+        link.rollback().await?;
+        Ok(position)
     }
 
     async fn ping(&self) -> StoreResult<()> {

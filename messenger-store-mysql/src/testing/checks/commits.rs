@@ -1,6 +1,6 @@
 //! Commits that go well, and commits that do not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use messenger_core::event::{Partition, Position};
 use messenger_core::friendship::PairChange;
@@ -72,6 +72,34 @@ pub(crate) async fn a_lost_answer_says_unknown_and_the_change_is_there(server_ur
     let error = tx.commit(&[user_event(1)]).await.expect_err("lost");
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "{error}");
     assert_eq!(names(&store).await, ["user1"]);
+    store.close().await;
+    fixture.drop_database().await;
+}
+
+/// Another node is slow between its counter and its COMMIT: who writes to the
+/// same partition waits and comes after it, the others do not wait.
+pub(crate) async fn a_held_counter_holds_up_its_partition_alone(server_url: String) {
+    let (fixture, store) = Fixture::store(server_url).await;
+    let place = |number| {
+        let count = messenger_core::event::PartitionCount::try_new(8).expect("not zero");
+        count.partition_of(user(number).id.as_uuid())
+    };
+    let elsewhere = (2..100).find(|number| place(*number) != place(1)).expect("there are eight");
+    let commit = async |store: MySqlStore, number| {
+        let tx = store.begin().await.expect("begun");
+        let placed = tx.commit(&[user_event(number)]).await.expect("committed");
+        (placed[0].position.get(), Instant::now())
+    };
+    fail::cfg("mysql::commit::counters", "1*sleep(1000)").expect("set");
+    let slow = tokio::spawn(commit(store.clone(), 1));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let (position, free_at) = commit(store.clone(), elsewhere).await;
+    assert_eq!(position, 1);
+    let (after, after_at) = commit(store.clone(), 1).await;
+    let (before, before_at) = slow.await.expect("no panic");
+    assert_eq!((before, after), (1, 2));
+    assert!(free_at < before_at && before_at.duration_since(free_at) > Duration::from_millis(200));
+    assert!(after_at.duration_since(free_at) > Duration::from_millis(200));
     store.close().await;
     fixture.drop_database().await;
 }

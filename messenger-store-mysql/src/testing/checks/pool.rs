@@ -175,3 +175,19 @@ pub(crate) async fn an_exhausted_pool_is_unavailable_in_time(server_url: String)
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     fixture.drop_database().await;
 }
+
+/// A refused account and a server that is not there.
+pub(crate) async fn a_failed_connection_is_explained_in_one_line(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let (_, host) = fixture.url.rsplit_once('@').expect("an account");
+    for (url, expected) in [
+        (format!("mysql://nobody:geheim@{host}"), "nobody"),
+        ("mysql://nobody:geheim@127.0.0.1:1/none".to_owned(), "refused"),
+        (format!("{}_missing", fixture.url), "_missing"),
+    ] {
+        let Err(error) = MySqlStore::connect(&url).await else { panic!("{expected}") };
+        let text = error.to_string();
+        assert!(text.contains(expected) && !text.contains('\n') && !text.contains("geheim"), "{text}");
+    }
+    fixture.drop_database().await;
+}
