@@ -5,6 +5,7 @@ use super::rows::{first, walk};
 use super::store_friendships::{apply, befriend, block, request};
 use super::world::World;
 use super::{Case, isolated};
+use crate::clock::Clock as _;
 use crate::friendship::Visibility;
 use crate::store::Direction;
 use crate::user::{DisplayName, User, UserQuery};
