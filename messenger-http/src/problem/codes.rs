@@ -34,6 +34,8 @@ pub enum Code {
     UnsupportedMediaType,
     /// Values break a rule.
     InvalidValue,
+    /// This path speaks WebSocket only.
+    UpgradeRequired,
     /// Too many requests from this address.
     RateLimited,
     /// A defect or a broken environment.
@@ -51,7 +53,7 @@ pub enum Code {
 
 impl Code {
     /// Every one, in the order of their statuses.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::InvalidJson,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -64,6 +66,7 @@ impl Code {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidValue,
+        Self::UpgradeRequired,
         Self::RateLimited,
         Self::Internal,
         Self::Unavailable,
@@ -102,6 +105,9 @@ impl Code {
                 "the body must be `application/json`, in UTF-8 and without a content coding",
             ),
             Self::InvalidValue => ("invalid_value", StatusCode::UNPROCESSABLE_ENTITY, "values are not valid"),
+            Self::UpgradeRequired => {
+                ("upgrade_required", StatusCode::UPGRADE_REQUIRED, "this path speaks WebSocket: ask for an upgrade")
+            }
             Self::RateLimited => {
                 ("rate_limited", StatusCode::TOO_MANY_REQUESTS, "too many requests: wait and try again")
             }

@@ -40,12 +40,16 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     readiness.enter(Stage::Serving);
 
-    let purge = tokio::spawn(purge_sessions(messenger));
+    let purge = tokio::spawn(purge_sessions(messenger.clone()));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
     let served = Server::new_with_acceptor(listener)
         .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain.saturating_sub(announce)))
+        .run_with_graceful_shutdown(
+            app,
+            drain_all(stop(signals, readiness, announce), messenger),
+            Some(drain.saturating_sub(announce)),
+        )
         .await;
     purge.abort();
     tracing::info!("stopped");
@@ -60,6 +64,13 @@ fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
         readiness,
         ..AppOptions::default()
     }
+}
+
+/// When it is time to stop, tells every stream to connect elsewhere: a stream
+/// ends by itself only with its client.
+async fn drain_all(stop: impl Future<Output = ()>, messenger: Messenger) {
+    stop.await;
+    messenger.close_subscriptions();
 }
 
 struct Signals {
