@@ -152,7 +152,7 @@ pub fn all_codes() -> impl Iterator<Item = (&'static str, StatusCode)> {
 }
 
 /// The status of a code; `None` when there is no such code.
-pub fn status_of_code(code: &str) -> Option<StatusCode> {
+pub(crate) fn status_of_code(code: &str) -> Option<StatusCode> {
     all_codes().find(|(known, _)| *known == code).map(|(_, status)| status)
 }
 

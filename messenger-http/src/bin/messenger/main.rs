@@ -4,10 +4,10 @@
 mod cli;
 mod database;
 mod health;
-mod listener;
 mod logging;
 mod migrate;
 mod serve;
+mod server;
 mod signing_key;
 
 use std::process::ExitCode;
