@@ -59,8 +59,8 @@ pub struct PartitionCount(u16);
 
 impl PartitionCount {
     /// Takes a number of at least 1.
-    pub fn try_new(count: u16) -> Option<Self> {
-        (count > 0).then_some(Self(count))
+    pub const fn try_new(count: u16) -> Option<Self> {
+        if count > 0 { Some(Self(count)) } else { None }
     }
 
     /// The number itself.
@@ -89,7 +89,8 @@ pub enum Audience {
     Conversation(ConversationId),
     /// All devices of one user.
     User(UserId),
-    /// Those who know the user: friends and fellow members; and the user.
+    /// Those who know the user: whoever is shown them in a list of their own,
+    /// such as friends and fellow members; and the user.
     Acquaintances(UserId),
 }
 

@@ -7,12 +7,18 @@
 
 mod change;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod conversation;
 pub mod credential;
+pub mod cursor;
+pub mod delivery;
 pub mod error;
 pub mod event;
 pub mod friendship;
 pub mod id;
+pub mod lane;
+pub mod live;
 pub mod message;
 mod messenger;
 pub mod page;

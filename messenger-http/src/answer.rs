@@ -1,0 +1,132 @@
+//! Answers that are no errors: a status with a JSON object, or with nothing.
+
+use poem::http::{StatusCode, header};
+use poem::{IntoResponse, Response};
+use poem_openapi::ApiResponse;
+use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registry};
+use poem_openapi::types::{ToJSON, Type};
+
+/// The media type of every other answer.
+pub(crate) const JSON: &str = "application/json";
+
+/// 200 with an object.
+#[derive(Debug)]
+pub(crate) struct Answer<T>(pub T);
+
+/// 201 with what was made.
+#[derive(Debug)]
+pub(crate) struct Created<T>(pub T);
+
+/// 201 with what was made, or 200 with what was there.
+#[derive(Debug)]
+pub(crate) enum CreatedOrFound<T> {
+    /// It was made.
+    Created(T),
+    /// It was there.
+    Found(T),
+}
+
+/// 204.
+#[derive(Debug)]
+pub(crate) struct NoContent;
+
+/// 200 with a word of plain text, for probes.
+#[derive(Debug)]
+pub(crate) struct Word(pub &'static str);
+
+fn respond(status: StatusCode, object: &impl ToJSON) -> Response {
+    Response::builder().status(status).header(header::CONTENT_TYPE, JSON).body(object.to_json_string())
+}
+
+fn described<T: Type>(status: u16, description: &'static str) -> MetaResponse {
+    let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
+    MetaResponse { description, status: Some(status), status_range: None, content, headers: vec![] }
+}
+
+impl<T: ToJSON> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        respond(StatusCode::OK, &self.0)
+    }
+}
+
+impl<T: ToJSON> ApiResponse for Answer<T> {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![described::<T>(200, "")] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: ToJSON> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        respond(StatusCode::CREATED, &self.0)
+    }
+}
+
+impl<T: ToJSON> ApiResponse for Created<T> {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![described::<T>(201, "")] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: ToJSON> IntoResponse for CreatedOrFound<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Created(object) => respond(StatusCode::CREATED, &object),
+            Self::Found(object) => respond(StatusCode::OK, &object),
+        }
+    }
+}
+
+impl<T: ToJSON> ApiResponse for CreatedOrFound<T> {
+    fn meta() -> MetaResponses {
+        // One schema for both: generators such as progenitor take one type of
+        // success per operation.
+        let responses =
+            vec![described::<T>(200, "It was there already; nothing was made."), described::<T>(201, "It was made.")];
+        MetaResponses { responses }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl IntoResponse for NoContent {
+    fn into_response(self) -> Response {
+        Response::builder().status(StatusCode::NO_CONTENT).finish()
+    }
+}
+
+impl ApiResponse for NoContent {
+    fn meta() -> MetaResponses {
+        let description = "Done.";
+        let done =
+            MetaResponse { description, status: Some(204), status_range: None, content: vec![], headers: vec![] };
+        MetaResponses { responses: vec![done] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+impl IntoResponse for Word {
+    fn into_response(self) -> Response {
+        Response::builder().header(header::CONTENT_TYPE, "text/plain; charset=utf-8").body(self.0)
+    }
+}
+
+impl ApiResponse for Word {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: "text/plain", schema: String::schema_ref() }];
+        let word = MetaResponse { description: "", status: Some(200), status_range: None, content, headers: vec![] };
+        MetaResponses { responses: vec![word] }
+    }
+
+    fn register(_: &mut Registry) {}
+}

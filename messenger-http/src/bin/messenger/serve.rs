@@ -1,0 +1,110 @@
+//! `messenger serve`.
+
+use std::time::Duration;
+
+use messenger_core::Messenger;
+use messenger_http::{AppOptions, RateLimits, Readiness, Stage, app};
+use poem::Server;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::Failure;
+use crate::cli::{Options, Switch, given};
+use crate::database::Database;
+use crate::listener::Listener;
+use crate::{logging, signing_key};
+
+/// How often sessions that ended by themselves are removed.
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How long a connection may say nothing. More than load balancers keep one
+/// (60 s), so that they close it first.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How much of the draining time new connections are still taken in, so that
+/// a load balancer sees `/ready` turn before it meets a closed door.
+const ANNOUNCE_SHARE: u32 = 4;
+const ANNOUNCE_AT_MOST: Duration = Duration::from_secs(5);
+
+pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
+    logging::init(options.log_format)?;
+    let database = Database::parse(&options.database_url)?;
+    let keys = signing_key::find(&database)?;
+    let signals = Signals::listen().map_err(|error| Failure::Run(format!("cannot hear signals: {error}")))?;
+    let readiness = Readiness::starting();
+    let store = database.open().await?;
+    let listener = Listener::bind(options.listen)
+        .await
+        .map_err(|error| Failure::Run(format!("cannot listen on {}: {error}", options.listen)))?;
+    let messenger = Messenger::builder(store).signing_keys(keys).build();
+    let app = app(messenger.clone(), app_options(&options, readiness.clone()));
+    tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+    readiness.enter(Stage::Serving);
+
+    let purge = tokio::spawn(purge_sessions(messenger));
+    let drain = Duration::from_secs(options.drain_seconds.into());
+    let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
+    let served = Server::new_with_acceptor(listener)
+        .idle_timeout(IDLE_TIMEOUT)
+        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain.saturating_sub(announce)))
+        .await;
+    purge.abort();
+    tracing::info!("stopped");
+    served.map_err(|error| Failure::Run(format!("cannot serve: {error}")))
+}
+
+fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
+    AppOptions {
+        rate_limits: (options.rate_limits == Switch::On).then(RateLimits::default),
+        cors_origins: given(options.cors_origins.clone()),
+        trusted_proxies: given(options.trusted_proxies.clone()),
+        readiness,
+        ..AppOptions::default()
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on signals are heard, also those that come during the start.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+}
+
+/// Waits for the signal to stop. SIGTERM comes from something that watches
+/// `/ready`: it is given the time to see it. Someone at a terminal (SIGINT), or
+/// any second signal, does not wait.
+async fn stop(mut signals: Signals, readiness: Readiness, announce: Duration) {
+    tokio::select! {
+        _ = signals.terminate.recv() => {
+            readiness.enter(Stage::Draining);
+            tracing::info!("draining");
+            tokio::select! {
+                () = tokio::time::sleep(announce) => {}
+                _ = signals.terminate.recv() => {}
+                _ = signals.interrupt.recv() => {}
+            }
+        }
+        _ = signals.interrupt.recv() => {
+            readiness.enter(Stage::Draining);
+            tracing::info!("draining");
+        }
+    }
+}
+
+/// Removes what nobody can use any more. Every node does: whoever comes second
+/// finds nothing.
+async fn purge_sessions(messenger: Messenger) {
+    let mut interval = tokio::time::interval(PURGE_INTERVAL);
+    loop {
+        interval.tick().await;
+        match messenger.purge_expired_sessions().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed expired sessions"),
+            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
+        }
+    }
+}

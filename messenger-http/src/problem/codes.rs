@@ -1,0 +1,220 @@
+//! Every `code` that an error can carry, with its status. The document lists
+//! them, so that a client can tell errors apart without reading their text.
+
+use messenger_core::error::{Refusal, RefusalKind};
+use messenger_core::id::UserId;
+use poem::http::StatusCode;
+use uuid::uuid;
+
+/// An error that this crate answers of its own accord; the rules' refusals are
+/// core's [`Refusal::CODES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Code {
+    /// The body is not JSON.
+    InvalidJson,
+    /// The body is JSON, but not of the operation's shape.
+    InvalidBody,
+    /// Parameters of the path or the query are missing or wrong.
+    InvalidParameter,
+    /// The cursor does not belong to the list.
+    BadCursor,
+    /// No access token was sent.
+    MissingToken,
+    /// Nothing is at this path.
+    NotFound,
+    /// The path does not know this method.
+    MethodNotAllowed,
+    /// The client accepts no JSON.
+    NotAcceptable,
+    /// The event log does not go on from the cursor.
+    ResyncRequired,
+    /// The body is larger than allowed.
+    BodyTooLarge,
+    /// The body is not said to be JSON.
+    UnsupportedMediaType,
+    /// Values break a rule.
+    InvalidValue,
+    /// Too many requests from this address.
+    RateLimited,
+    /// A defect or a broken environment.
+    Internal,
+    /// The database cannot be used at present; nothing was changed.
+    Unavailable,
+    /// The connection to the database broke at the wrong moment: the change
+    /// may or may not have been made.
+    OutcomeUnknown,
+    /// It took too long.
+    Timeout,
+    /// The server is starting, or draining before it stops.
+    NotReady,
+}
+
+impl Code {
+    /// Every one, in the order of their statuses.
+    pub const ALL: [Self; 18] = [
+        Self::InvalidJson,
+        Self::InvalidBody,
+        Self::InvalidParameter,
+        Self::BadCursor,
+        Self::MissingToken,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::NotAcceptable,
+        Self::ResyncRequired,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidValue,
+        Self::RateLimited,
+        Self::Internal,
+        Self::Unavailable,
+        Self::OutcomeUnknown,
+        Self::Timeout,
+        Self::NotReady,
+    ];
+
+    const fn parts(self) -> (&'static str, StatusCode, &'static str) {
+        match self {
+            Self::InvalidJson => ("invalid_json", StatusCode::BAD_REQUEST, "the body is not JSON"),
+            Self::InvalidBody => {
+                ("invalid_body", StatusCode::BAD_REQUEST, "the body does not have the shape of this operation")
+            }
+            Self::InvalidParameter => {
+                ("invalid_parameter", StatusCode::BAD_REQUEST, "parameters are missing or not valid")
+            }
+            Self::BadCursor => ("bad_cursor", StatusCode::BAD_REQUEST, "the cursor does not belong to this list"),
+            Self::MissingToken => ("missing_token", StatusCode::UNAUTHORIZED, "an access token is needed"),
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND, "there is nothing at this path"),
+            Self::MethodNotAllowed => {
+                ("method_not_allowed", StatusCode::METHOD_NOT_ALLOWED, "this path does not know this method")
+            }
+            Self::NotAcceptable => {
+                ("not_acceptable", StatusCode::NOT_ACCEPTABLE, "answers are JSON, which `Accept` excludes")
+            }
+            Self::ResyncRequired => (
+                "resync_required",
+                StatusCode::GONE,
+                "the event log does not go on from this cursor: take a new snapshot",
+            ),
+            Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            Self::UnsupportedMediaType => (
+                "unsupported_media_type",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be `application/json`, in UTF-8 and without a content coding",
+            ),
+            Self::InvalidValue => ("invalid_value", StatusCode::UNPROCESSABLE_ENTITY, "values are not valid"),
+            Self::RateLimited => {
+                ("rate_limited", StatusCode::TOO_MANY_REQUESTS, "too many requests: wait and try again")
+            }
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on the server"),
+            Self::Unavailable => (
+                "unavailable",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the service is busy or its database is away: nothing was changed, try again",
+            ),
+            Self::OutcomeUnknown => (
+                "outcome_unknown",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the change may or may not have been made: look before trying again",
+            ),
+            Self::Timeout => (
+                "timeout",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "it took too long: a change may yet be made, look before trying again",
+            ),
+            Self::NotReady => {
+                ("not_ready", StatusCode::SERVICE_UNAVAILABLE, "the service takes no requests at present")
+            }
+        }
+    }
+
+    /// The stable code, as clients see it.
+    pub const fn as_str(self) -> &'static str {
+        self.parts().0
+    }
+
+    /// The status that goes with it.
+    pub const fn status(self) -> StatusCode {
+        self.parts().1
+    }
+
+    /// What it means, for a person.
+    pub const fn detail(self) -> &'static str {
+        self.parts().2
+    }
+}
+
+/// The status that a kind of refusal has.
+pub(super) const fn status_of(kind: RefusalKind) -> StatusCode {
+    match kind {
+        RefusalKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+        RefusalKind::NotFound => StatusCode::NOT_FOUND,
+        RefusalKind::Conflict => StatusCode::CONFLICT,
+    }
+}
+
+/// Every code with its status: this crate's, then core's.
+pub fn all_codes() -> impl Iterator<Item = (&'static str, StatusCode)> {
+    let own = Code::ALL.into_iter().map(|code| (code.as_str(), code.status()));
+    own.chain(Refusal::CODES.iter().map(|(code, kind)| (*code, status_of(*kind))))
+}
+
+/// The status of a code; `None` when there is no such code.
+pub fn status_of_code(code: &str) -> Option<StatusCode> {
+    all_codes().find(|(known, _)| *known == code).map(|(_, status)| status)
+}
+
+/// The refusal that has the code, for a document that shows what it says.
+pub(crate) fn refusal_of_code(code: &str) -> Option<Refusal> {
+    macro_rules! refusals {
+        ($($name:ident),+ $(,)?) => { [$(Refusal::$name),+] };
+    }
+    let refusals = refusals![
+        InvalidCredentials,
+        InvalidToken,
+        InvalidRefreshToken,
+        RefreshTokenReused,
+        WrongPassword,
+        NotAllowed,
+        UserNotFound,
+        SessionNotFound,
+        FriendRequestNotFound,
+        FriendshipNotFound,
+        ConversationNotFound,
+        MemberNotFound,
+        MessageNotFound,
+        UsernameTaken,
+        EmailTaken,
+        AlreadyFriends,
+        FriendRequestExists,
+        BlockedByYou,
+        AlreadyMember,
+        GroupFull,
+        NotAGroup,
+        MessageDeleted,
+        ClientIdReused,
+    ];
+    let not_friends = Refusal::NotFriends(vec![UserId::from_uuid(uuid!("0198c0de-0001-7000-8000-000000000002"))]);
+    refusals.into_iter().chain([not_friends]).find(|refusal| refusal.code() == code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_known_by_its_code() {
+        for (code, _) in Refusal::CODES {
+            assert_eq!(refusal_of_code(code).map(|refusal| refusal.code()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn no_code_stands_twice() {
+        let mut codes: Vec<_> = all_codes().map(|(code, _)| code).collect();
+        let count = codes.len();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), count);
+    }
+}

@@ -1,0 +1,166 @@
+//! What a commit writes to the log (I2, I3).
+
+use std::collections::BTreeMap;
+
+use messenger_core::event::{Allotment, ConversationPositions, Event, NewEvent, Partition, PartitionCount, Position};
+use messenger_core::id::ConversationId;
+use messenger_core::store::{StoreError, StoreResult};
+use uuid::Uuid;
+
+use crate::events::read_head;
+use crate::failpoint::FailPoint;
+use crate::link::Link;
+use crate::sql::{CHUNK, Sql};
+
+/// Writes the events and what follows from them, and commits. Once the first
+/// counter is locked, every other node that writes to its partition waits, so
+/// nothing else is awaited until the end.
+pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
+    let placed = if events.is_empty() { Vec::new() } else { link.write_log(events, count).await? };
+    if FailPoint::BeforeCommit.is_hit().await {
+        return Err(lost(&mut link));
+    }
+    link.commit().await?;
+    if FailPoint::AfterCommit.is_hit().await {
+        return Err(StoreError::OutcomeUnknown("fail point: the answer was lost".to_owned()));
+    }
+    Ok(placed)
+}
+
+fn lost(link: &mut Link) -> StoreError {
+    let error = StoreError::OutcomeUnknown("fail point: the connection broke".to_owned());
+    link.lose(&error);
+    error
+}
+
+impl Link {
+    async fn write_log(&mut self, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
+        let partitions = Allotment::partitions(events, count);
+        let heads = match partitions.as_slice() {
+            // The usual case takes one round trip instead of two.
+            [partition] => self.advance_counter(*partition, events.len()).await?,
+            partitions => self.lock_counters(partitions).await?,
+        };
+        FailPoint::CountersLocked.is_hit().await;
+        let allotment = Allotment::of(events, count, heads);
+        self.insert_events(&allotment.events).await?;
+        if partitions.len() > 1 {
+            self.update_heads(&allotment.heads).await?;
+        }
+        let conversations: Vec<_> = allotment.conversations.into_iter().collect();
+        for some in conversations.chunks(CHUNK) {
+            self.update_last_positions(some).await?;
+        }
+        let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
+        for some in joined.chunks(CHUNK) {
+            self.update_joined_positions(some).await?;
+        }
+        Ok(allotment.events)
+    }
+
+    /// Locks one counter and moves it on by `count`; answers where it stood.
+    async fn advance_counter(
+        &mut self,
+        partition: Partition,
+        count: usize,
+    ) -> StoreResult<BTreeMap<Partition, Position>> {
+        let count = i64::try_from(count).map_err(|_| StoreError::Defect("too many events".to_owned()))?;
+        let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
+        sql.bind(count).then(") WHERE partition_id = ", partition.get());
+        let result = self.run(sql).await?;
+        let head = i64::try_from(result.last_insert_id()).unwrap_or_default();
+        if result.rows_affected() != 1 || head < count {
+            return Err(self.missing_counter());
+        }
+        Ok(BTreeMap::from([(partition, Position::from_stored(head - count))]))
+    }
+
+    /// Locks several counters, in their order.
+    async fn lock_counters(&mut self, partitions: &[Partition]) -> StoreResult<BTreeMap<Partition, Position>> {
+        let mut sql =
+            Sql::new("SELECT partition_id, head FROM log_partitions FORCE INDEX (PRIMARY) WHERE partition_id IN (");
+        sql.list(partitions, ", ", |sql, partition| {
+            sql.bind(partition.get());
+        });
+        sql.text(") ORDER BY partition_id FOR UPDATE");
+        let heads: BTreeMap<_, _> = self.all(sql, read_head).await?.into_iter().collect();
+        if heads.len() == partitions.len() { Ok(heads) } else { Err(self.missing_counter()) }
+    }
+
+    fn missing_counter(&mut self) -> StoreError {
+        let error = StoreError::Defect("a partition of the log has no counter".to_owned());
+        self.fail(&error);
+        error
+    }
+
+    async fn insert_events(&mut self, events: &[Event]) -> StoreResult<()> {
+        for some in events.chunks(CHUNK) {
+            let mut sql = Sql::new(
+                "INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, \
+                 subject_id, other_id, at, actor_id, tag) VALUES ",
+            );
+            sql.rows(some, |sql, Event { partition, position, event }| {
+                let columns = event.fact.to_columns();
+                sql.bind(partition.get())
+                    .then(", ", position.get())
+                    .then(", ", event.audience.kind_str())
+                    .text(", ")
+                    .id(event.audience.anchor())
+                    .then(", ", event.fact.kind())
+                    .text(", ")
+                    .optional_id(columns.conversation_id)
+                    .text(", ")
+                    .optional_id(columns.subject_id)
+                    .text(", ")
+                    .optional_id(columns.other_id)
+                    .text(", ")
+                    .time(event.at)
+                    .text(", ")
+                    .id(event.actor_id.as_uuid())
+                    .then(", ", event.tag);
+            });
+            self.run(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_heads(&mut self, heads: &BTreeMap<Partition, Position>) -> StoreResult<()> {
+        let heads: Vec<_> = heads.iter().collect();
+        let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET ");
+        sql.case("head", &heads, |sql, (partition, head)| {
+            sql.text("partition_id = ").bind(partition.get()).then(" THEN ", head.get());
+        })
+        .text(" WHERE partition_id IN (")
+        .list(&heads, ", ", |sql, (partition, _)| {
+            sql.bind(partition.get());
+        })
+        .text(")");
+        self.run_on(sql, heads.len(), "counters").await
+    }
+
+    async fn update_last_positions(
+        &mut self,
+        conversations: &[(ConversationId, ConversationPositions)],
+    ) -> StoreResult<()> {
+        let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
+        sql.case("last_position", conversations, |sql, (id, at)| {
+            sql.text("id = ").id(id.as_uuid()).then(" THEN ", at.last.get());
+        });
+        let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+        sql.text(" WHERE id IN (").ids(&ids).text(")");
+        // One that this transaction deleted is not there any more.
+        self.run(sql).await?;
+        Ok(())
+    }
+
+    async fn update_joined_positions(&mut self, conversations: &[(ConversationId, Position)]) -> StoreResult<()> {
+        let mut sql = Sql::new("UPDATE memberships FORCE INDEX (PRIMARY) SET ");
+        sql.case("joined_position", conversations, |sql, (id, joined)| {
+            sql.text("conversation_id = ").id(id.as_uuid()).then(" THEN ", joined.get());
+        });
+        let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+        sql.text(" WHERE joined_position = 0 AND conversation_id IN (").ids(&ids).text(")");
+        self.run(sql).await?;
+        Ok(())
+    }
+}

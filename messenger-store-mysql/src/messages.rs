@@ -1,0 +1,179 @@
+//! Messages. The list over all of a user's conversations is in `recent`.
+
+use async_trait::async_trait;
+use messenger_core::id::{ConversationId, MessageId, UserId};
+use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
+use messenger_core::page::{Rows, Slice, TimeKey};
+use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
+use uuid::Uuid;
+
+use crate::conversations::read_client_id;
+use crate::link::Link;
+use crate::sql::{CHUNK, Columns, Sql, last_of_each, read_number, sorted_ids};
+
+/// The columns that [`read_message`] reads, of a table called `m`.
+macro_rules! message_columns {
+    () => {
+        "m.id, m.conversation_id, m.seq, m.sender_id, m.body, m.client_id, m.reply_to, m.created_at, m.edited_at, \
+         m.deleted_at"
+    };
+}
+pub(crate) use message_columns;
+
+/// Reads [`message_columns`].
+pub(crate) fn read_message(row: &mut Columns<'_>) -> StoreResult<Message> {
+    Ok(Message {
+        id: MessageId::from_uuid(row.id()?),
+        conversation_id: ConversationId::from_uuid(row.id()?),
+        seq: Seq::from_stored(row.take()?),
+        sender_id: UserId::from_uuid(row.id()?),
+        body: row.take::<Option<String>>()?.map(MessageBody::from_stored),
+        client_id: read_client_id(row)?,
+        reply_to: row.optional_id()?.map(MessageId::from_uuid),
+        created_at: row.time()?,
+        edited_at: row.optional_time()?,
+        deleted_at: row.optional_time()?,
+    })
+}
+
+#[async_trait]
+impl MessageQueries for Link {
+    async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
+        let mut messages = Vec::new();
+        for ids in sorted_ids(ids.iter().map(|id| id.as_uuid())).chunks(CHUNK) {
+            let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.id IN ("));
+            sql.ids(ids).text(")");
+            messages.extend(self.all(sql, read_message).await?);
+        }
+        Ok(messages)
+    }
+
+    async fn find_messages_at(&mut self, places: &[(ConversationId, Seq)]) -> StoreResult<Vec<Message>> {
+        let places = last_of_each(places, |place| *place);
+        let mut messages = Vec::new();
+        for places in places.chunks(CHUNK) {
+            let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE "));
+            sql.any_of(places, |sql, (conversation, seq)| {
+                sql.text("m.conversation_id = ").id(conversation.as_uuid()).then(" AND m.seq = ", seq.get());
+            });
+            messages.extend(self.all(sql, read_message).await?);
+        }
+        Ok(messages)
+    }
+
+    async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>> {
+        let keys = last_of_each(keys, |(sender, conversation, id)| (*sender, *conversation, id.as_str().to_owned()));
+        let mut sent = Vec::new();
+        for keys in keys.chunks(CHUNK) {
+            // MariaDB would rather read all that a sender has said there.
+            let mut sql = Sql::new(concat!(
+                "SELECT m.payload_hash, ",
+                message_columns!(),
+                " FROM messages m FORCE INDEX (messages_client_id) WHERE "
+            ));
+            sql.any_of(keys, |sql, (sender, conversation, client_id)| {
+                sql.text("m.sender_id = ").id(sender.as_uuid());
+                sql.text(" AND m.conversation_id = ").id(conversation.as_uuid());
+                sql.then(" AND m.client_id = ", client_id.as_str().as_bytes());
+            });
+            sent.extend(
+                self.all(sql, |row| {
+                    Ok(SentMessage { payload_hash: PayloadHash::from_stored(row.hash()?), message: read_message(row)? })
+                })
+                .await?,
+            );
+        }
+        Ok(sent)
+    }
+
+    async fn list_messages(
+        &mut self,
+        conversation: ConversationId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Vec<Message>> {
+        let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
+        sql.id(conversation.as_uuid());
+        match range {
+            MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),
+            MessageRange::Before(seq) => sql.then(" AND m.seq < ", seq.get()).text(" ORDER BY m.seq DESC"),
+            MessageRange::After(seq) => sql.then(" AND m.seq > ", seq.get()).text(" ORDER BY m.seq"),
+        }
+        .then(" LIMIT ", i64::from(limit));
+        let mut messages = self.all(sql, read_message).await?;
+        if !matches!(range, MessageRange::After(_)) {
+            messages.reverse();
+        }
+        Ok(messages)
+    }
+
+    async fn list_recent_messages(
+        &mut self,
+        user: UserId,
+        slice: Slice<TimeKey>,
+    ) -> StoreResult<Rows<Message, TimeKey>> {
+        self.recent_messages(user, slice).await
+    }
+
+    async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
+        let mut sql = Sql::new("SELECT COUNT(*) FROM messages WHERE conversation_id = ");
+        sql.id(conversation.as_uuid()).text(" AND sender_id = ").id(sender.as_uuid()).then(" AND seq > ", seq.get());
+        Ok(self.optional(sql, read_number).await?.unwrap_or(0))
+    }
+}
+
+#[async_trait]
+impl MessageRepository for Link {
+    async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
+        for some in messages.chunks(CHUNK) {
+            let mut sql = Sql::new(
+                "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to, \
+                 created_at, edited_at, deleted_at) VALUES ",
+            );
+            sql.rows(some, |sql, SentMessage { message, payload_hash }| {
+                sql.id(message.id.as_uuid())
+                    .text(", ")
+                    .id(message.conversation_id.as_uuid())
+                    .then(", ", message.seq.get())
+                    .text(", ")
+                    .id(message.sender_id.as_uuid())
+                    .then(", ", message.body.as_ref().map(MessageBody::as_str))
+                    .then(", ", message.client_id.as_ref().map(|id| id.as_str().as_bytes()))
+                    .then(", ", payload_hash.as_bytes().as_slice())
+                    .text(", ")
+                    .optional_id(message.reply_to.map(MessageId::as_uuid))
+                    .text(", ")
+                    .time(message.created_at)
+                    .text(", ")
+                    .optional_time(message.edited_at)
+                    .text(", ")
+                    .optional_time(message.deleted_at);
+            });
+            self.run(sql).await?;
+        }
+        Ok(())
+    }
+
+    async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
+        let all = last_of_each(messages, |message| message.id);
+        for some in all.chunks(CHUNK) {
+            let mut sql = Sql::new("UPDATE messages FORCE INDEX (PRIMARY) SET ");
+            sql.case("body", some, |sql, message| {
+                sql.text("id = ").id(message.id.as_uuid());
+                sql.then(" THEN ", message.body.as_ref().map(MessageBody::as_str));
+            })
+            .text(", ")
+            .case("edited_at", some, |sql, message| {
+                sql.text("id = ").id(message.id.as_uuid()).text(" THEN ").optional_time(message.edited_at);
+            })
+            .text(", ")
+            .case("deleted_at", some, |sql, message| {
+                sql.text("id = ").id(message.id.as_uuid()).text(" THEN ").optional_time(message.deleted_at);
+            });
+            let ids: Vec<Uuid> = some.iter().map(|message| message.id.as_uuid()).collect();
+            sql.text(" WHERE id IN (").ids(&ids).text(")");
+            self.run_on(sql, some.len(), "messages").await?;
+        }
+        Ok(())
+    }
+}

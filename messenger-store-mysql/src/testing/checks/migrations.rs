@@ -1,0 +1,145 @@
+//! Migrations that go well, and migrations that do not.
+
+use messenger_core::store::{MigrationState, Migrator, Store};
+use sqlx::AssertSqlSafe;
+
+use super::fixture::Fixture;
+use crate::testing::databases::open;
+use crate::testing::{Migration, checksums};
+use crate::{ConnectError, MySqlMigrator, MySqlOptions, MySqlStore};
+
+fn migrator(fixture: &Fixture) -> MySqlMigrator {
+    MySqlMigrator::new(fixture.options())
+}
+
+async fn sql(fixture: &Fixture, statement: &'static str) {
+    let mut connection = open(&fixture.url).await.expect("opened");
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.expect("executed");
+}
+
+/// Up, up again, down to nothing, up once more.
+pub(crate) async fn up_and_down_leave_nothing_behind(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let migrator = migrator(&fixture);
+    let before = migrator.status().await.expect("status");
+    assert!(before.iter().all(|one| one.state == MigrationState::Pending));
+    assert!(checksums(&fixture.url).await.expect("read").is_empty(), "status changes nothing");
+    let applied = migrator.up().await.expect("up");
+    assert_eq!(applied.len(), before.len());
+    assert!(
+        applied
+            .iter()
+            .all(|one| matches!(one.state, MigrationState::Applied { at } if at.as_millis() > 1_700_000_000_000))
+    );
+    assert!(migrator.up().await.expect("up again").is_empty());
+    assert_eq!(migrator.status().await.expect("status"), applied);
+    while migrator.down().await.expect("down").is_some() {}
+    let left: Vec<_> = checksums(&fixture.url).await.expect("read").into_keys().collect();
+    assert_eq!(left, ["schema_migrations"]);
+    assert_eq!(migrator.up().await.expect("up").len(), before.len());
+    fixture.drop_database().await;
+}
+
+/// One process does the work, the others find it done.
+pub(crate) async fn many_processes_may_migrate_at_once(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let migrator = migrator(&fixture);
+        tasks.spawn(async move { migrator.up().await.expect("up").len() });
+    }
+    let applied: usize = tasks.join_all().await.into_iter().sum();
+    assert_eq!(applied, migrator(&fixture).status().await.expect("status").len());
+    fixture.drop_database().await;
+}
+
+const SECOND: Migration = Migration {
+    version: 2,
+    name: "second",
+    up: "CREATE TABLE one (id INT);\nINSERT INTO needed VALUES (1);\nCREATE TABLE three (id INT);\n",
+    down: "DROP TABLE IF EXISTS three;\nDROP TABLE IF EXISTS one;\n",
+};
+
+/// The way that the error names is gone, and leads to the end.
+pub(crate) async fn a_failed_migration_goes_on_where_it_failed(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    migrator(&fixture).up().await.expect("up");
+    let migrator = migrator(&fixture).with_migrations([SECOND]);
+    for _ in 0..2 {
+        let error = migrator.up().await.expect_err("the table is not there").to_string();
+        assert!(error.starts_with("migration 2 (second) failed at statement 2 of 3: "), "{error}");
+        assert!(error.contains("needed") && error.contains("`messenger migrate up` again"), "{error}");
+        assert!(error.ends_with("it goes on with statement 2"), "{error}");
+        let status = migrator.status().await.expect("status");
+        assert_eq!(status[1].state, MigrationState::Interrupted { statements_done: 1 });
+    }
+    sql(&fixture, "CREATE TABLE needed (id INT)").await;
+    let applied = migrator.up().await.expect("goes on");
+    assert_eq!(applied.iter().map(|one| one.version).collect::<Vec<_>>(), [2]);
+    assert!(checksums(&fixture.url).await.expect("read").contains_key("three"));
+    let taken_back = migrator.down().await.expect("down").expect("the second");
+    assert_eq!((taken_back.version, taken_back.state), (2, MigrationState::Pending));
+    // One that failed half-way can be taken back, too.
+    sql(&fixture, "DROP TABLE needed").await;
+    migrator.up().await.expect_err("the table is not there");
+    assert_eq!(migrator.down().await.expect("down").expect("the second").version, 2);
+    let tables = checksums(&fixture.url).await.expect("read");
+    assert!(!tables.contains_key("one") && tables.contains_key("users"));
+    // And so can one whose way back fails half-way.
+    let stubborn = Migration {
+        down: "DROP TABLE IF EXISTS one;\nDROP TABLE three;\n",
+        up: "CREATE TABLE one (id INT);\n",
+        ..SECOND
+    };
+    let stubborn = MySqlMigrator::new(fixture.options()).with_migrations([stubborn]);
+    stubborn.up().await.expect("up");
+    let error = stubborn.down().await.expect_err("nothing to drop").to_string();
+    assert!(
+        error.contains("failed at statement 2 of 2") && error.contains("`messenger migrate down` again"),
+        "{error}"
+    );
+    assert_eq!(stubborn.up().await.expect("forth again").len(), 1);
+    sql(&fixture, "CREATE TABLE three (id INT)").await;
+    stubborn.down().await.expect("down");
+    fixture.drop_database().await;
+}
+
+/// A newer version's database, and an edited migration.
+pub(crate) async fn a_strange_history_is_refused(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let further = Migration { up: "CREATE TABLE one (id INT);\n", ..SECOND };
+    migrator(&fixture).with_migrations([further.clone()]).up().await.expect("up");
+    let older = migrator(&fixture);
+    for error in [
+        older.status().await.expect_err("unknown").to_string(),
+        older.up().await.expect_err("unknown").to_string(),
+        older.down().await.expect_err("unknown").to_string(),
+    ] {
+        assert!(error.contains("migration 2 (second), which this version of messenger does not know"), "{error}");
+    }
+    let Err(error) = MySqlStore::connect(&fixture.url).await else { panic!("a newer schema is refused") };
+    assert!(matches!(error, ConnectError::Migration(_)), "{error}");
+    let edited = Migration { up: "CREATE TABLE other (id INT);\n", ..further };
+    let error = migrator(&fixture).with_migrations([edited]).up().await.expect_err("edited").to_string();
+    assert!(error.contains("was edited after it was applied"), "{error}");
+    fixture.drop_database().await;
+}
+
+/// A store does not run on an older schema, unless it may mend it.
+pub(crate) async fn a_store_refuses_pending_migrations(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let Err(error) = MySqlStore::connect(&fixture.url).await else { panic!("an empty database is refused") };
+    let text = error.to_string();
+    assert!(text.contains("run `messenger migrate up`") && !text.contains('\n'), "{text}");
+    let partitions = messenger_core::event::PartitionCount::try_new(3).expect("not zero");
+    let store = MySqlStore::connect_with(MySqlOptions { partitions, ..fixture.options() }).await.expect("migrated");
+    store.close().await;
+    // The number is fixed now.
+    let store = MySqlStore::connect(&fixture.url).await.expect("connected");
+    let mut snapshot = store.read().await.expect("read");
+    let identity = snapshot.events().log_identity().await.expect("read");
+    assert_eq!((identity.partitions, snapshot.events().log_heads().await.expect("read").len()), (partitions, 3));
+    drop(snapshot);
+    store.close().await;
+    fixture.drop_database().await;
+}
