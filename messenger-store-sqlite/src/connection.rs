@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use crate::checkpoint::LOG_FILE_BYTES;
 use crate::lock::private;
 use crate::options::OpenError;
 
@@ -44,11 +45,7 @@ pub(crate) fn open_plain(path: &Path, busy_timeout: Duration) -> rusqlite::Resul
 pub(crate) fn open_writer(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let connection = open_serving(path, busy_timeout)?;
     enter_wal(&connection, busy_timeout)?;
-    // SQLite's default, said aloud: a checkpoint each 1,000 pages (4 MB) keeps
-    // readers fast. It cannot pass a snapshot that is still open, so the log
-    // may grow meanwhile; afterwards it is cut down to 64 MB again.
-    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
-    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_FILE_BYTES)?;
     Ok(connection)
 }
 

@@ -13,6 +13,7 @@ use messenger_core::store::{
 use rusqlite::{Connection, params};
 use tokio::sync::OwnedMutexGuard;
 
+use crate::checkpoint::Thresholds;
 use crate::error::{SqlResult, from_commit};
 use crate::store::Inner;
 use crate::worker::{Handle, NoAnswer, Owned};
@@ -76,6 +77,8 @@ impl Transaction for SqliteTransaction {
         match committed {
             Ok(answer) => {
                 self.ended = true;
+                // Sent while the turn is still ours: between two transactions.
+                self.handle.checkpoint_later(Thresholds::DEFAULT);
                 answer
             }
             // The thread broke off somewhere between the first write to the log
@@ -134,8 +137,10 @@ fn write_log(connection: &Connection, events: &[NewEvent], partitions: Partition
         head.execute(params![partition.get(), position.get()])?;
     }
     let mut last = connection.prepare_cached("UPDATE conversations SET last_position = ?2 WHERE id = ?1")?;
+    // SQLite would go by the primary key, through all members of the group.
     let mut joined = connection.prepare_cached(
-        "UPDATE memberships SET joined_position = ?2 WHERE conversation_id = ?1 AND joined_position = 0",
+        "UPDATE memberships INDEXED BY memberships_unplaced SET joined_position = ?2
+         WHERE conversation_id = ?1 AND joined_position = 0",
     )?;
     for (conversation, positions) in &allotment.conversations {
         last.execute(params![conversation.as_uuid(), positions.last.get()])?;

@@ -8,11 +8,13 @@ use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::checkpoint::{self, Checkpoints, Thresholds};
 use crate::error::SqlResult;
 
 /// A connection as its thread sees it.
 pub(crate) struct Owned {
     pub(crate) connection: Connection,
+    pub(crate) checkpoints: Checkpoints,
     unit: Unit,
 }
 
@@ -133,6 +135,11 @@ impl Handle {
         self.send(Box::new(Owned::end));
     }
 
+    /// Has the thread see to the write-ahead log, later.
+    pub(crate) fn checkpoint_later(&self, thresholds: Thresholds) {
+        self.send(Box::new(move |owned| owned.checkpoints.run_if_due(&owned.connection, thresholds)));
+    }
+
     fn send(&self, job: Job) {
         // A thread that has stopped drops the job, and with it the sender of
         // its answer, which the one who waits notices.
@@ -152,7 +159,8 @@ impl Worker {
     pub(crate) fn start(name: String, connection: Connection) -> std::io::Result<Self> {
         let (sender, orders) = channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let mut owned = Owned { connection, unit: Unit::None };
+            checkpoint::take_over(&connection);
+            let mut owned = Owned { connection, checkpoints: Checkpoints::default(), unit: Unit::None };
             while let Ok(Order::Do(job)) = orders.recv() {
                 // The job takes its answer's sender with it when it panics, so
                 // its caller learns of it; the thread goes on for the others.

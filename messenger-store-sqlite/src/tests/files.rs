@@ -3,7 +3,7 @@
 use messenger_core::event::PartitionCount;
 use messenger_core::store::{Migrator as _, Store as _};
 
-use super::fixtures::TestStore;
+use super::fixtures::{TestStore, user, user_id};
 use crate::{MigrateOnOpen, OpenError, SqliteMigrator, SqliteOptions, SqliteStore};
 
 #[cfg(unix)]
@@ -56,6 +56,26 @@ async fn a_dropped_store_frees_its_file_and_leaves_no_log_behind() {
     drop(snapshot);
     assert!(!directory.path().join("messenger.db-wal").exists(), "the log was moved into the file");
     SqliteStore::open(&path).await.expect("free again");
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_in_the_files_and_what_was_not_is_not() {
+    let test = TestStore::open().await;
+    let mut tx = test.begin().await;
+    tx.users().insert_user(&user(1)).await.expect("inserts");
+    tx.commit(&[]).await.expect("commits");
+    let mut tx = test.begin().await;
+    tx.users().insert_user(&user(2)).await.expect("inserts");
+    // What another process finds after this one was killed here.
+    let after = tempfile::tempdir().expect("a directory");
+    for name in ["messenger.db", "messenger.db-wal"] {
+        std::fs::copy(test.directory.path().join(name), after.path().join(name)).expect("copies");
+    }
+    let found = TestStore {
+        store: SqliteStore::open(after.path().join("messenger.db")).await.expect("opens"),
+        directory: after,
+    };
+    assert_eq!(found.find_users(&[user_id(1), user_id(2)]).await, [user(1)]);
 }
 
 #[tokio::test]

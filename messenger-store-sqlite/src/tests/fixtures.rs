@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// A store that is gone, with its file, when this is dropped.
 pub(crate) struct TestStore {
     pub(crate) store: SqliteStore,
-    directory: TempDir,
+    pub(crate) directory: TempDir,
 }
 
 impl TestStore {

@@ -42,7 +42,7 @@ async fn the_writer_syncs_every_commit() {
         ("foreign_keys", "1"),
         ("query_only", "0"),
         ("busy_timeout", "5000"),
-        ("wal_autocheckpoint", "1000"),
+        ("wal_autocheckpoint", "0"),
         ("journal_size_limit", "67108864"),
     ];
     assert_eq!(pragmas, expected.map(|(name, value)| (name, value.to_owned())));

@@ -1,0 +1,81 @@
+//! The write-ahead log neither grows without end nor makes anyone wait long.
+
+use std::time::{Duration, Instant};
+
+use messenger_core::store::Store as _;
+
+use super::fixtures::*;
+use crate::SqliteStore;
+use crate::checkpoint::Thresholds;
+
+/// Small, so that the tests are quick.
+const THRESHOLDS: Thresholds = Thresholds { copy: 20, wait: 100 };
+
+async fn log_pages(test: &TestStore) -> i64 {
+    let pages = |owned: &mut crate::worker::Owned| {
+        owned.connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).expect("answers")
+    };
+    test.store.writer().run(pages).await.expect("answers")
+}
+
+/// Changes a user, which takes a page or two of log.
+async fn change(test: &TestStore, n: i64) {
+    let mut changed = user(1);
+    changed.updated_at = at(n);
+    let mut tx = test.begin().await;
+    tx.users().update_user(&changed).await.expect("updates");
+    tx.commit(&[]).await.expect("commits");
+    test.store.writer().checkpoint_later(THRESHOLDS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_log_is_begun_anew_although_readers_never_pause() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut options = crate::SqliteOptions::new(directory.path().join("messenger.db"));
+    options.readers = 4;
+    let store = SqliteStore::open_with(options).await.expect("opens");
+    let test = TestStore { store, directory }.with_users(1).await;
+    let mut readers = tokio::task::JoinSet::new();
+    for n in 0..4 {
+        let store = test.store.clone();
+        readers.spawn(async move {
+            loop {
+                let snapshot = store.read().await.expect("reads");
+                tokio::time::sleep(Duration::from_millis(2 + n)).await;
+                drop(snapshot);
+            }
+        });
+    }
+    let (mut longest, mut last, mut begun_anew) = (0, 0, 0);
+    for n in 0..400 {
+        change(&test, n).await;
+        let pages = log_pages(&test).await;
+        longest = longest.max(pages);
+        begun_anew += u32::from(pages < last);
+        last = pages;
+    }
+    // Without waiting for the readers it is never begun anew: 800 pages.
+    assert!(begun_anew >= 1, "{longest} pages at most");
+    assert!(longest < 600, "{longest} pages");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_held_delays_few_and_stays_as_it_was() {
+    let test = TestStore::open().await.with_users(1).await;
+    let mut held = test.store.read().await.expect("reads");
+    let started = Instant::now();
+    for n in 0..150 {
+        change(&test, n).await;
+    }
+    let pages = log_pages(&test).await;
+    assert!(pages > 150, "the log cannot be begun anew: {pages}");
+    // Once or twice the patience, not 150 times.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert_eq!(held.users().find_users(&[user_id(1)]).await.expect("reads"), [user(1)]);
+    drop(held);
+    for n in 0..150 {
+        change(&test, n).await;
+    }
+    let pages = log_pages(&test).await;
+    assert!(pages < 150, "the log was begun anew: {pages}");
+}
