@@ -42,6 +42,7 @@ mod blocks;
 mod client_ids;
 mod cursors;
 mod directs;
+mod following;
 mod friendships;
 mod groups;
 mod hidden;
@@ -145,6 +146,7 @@ pub const GROUPS: &[&[Case]] = &[
     client_ids::CASES,
     cursors::CASES,
     directs::CASES,
+    following::CASES,
     friendships::CASES,
     groups::CASES,
     hidden::CASES,
