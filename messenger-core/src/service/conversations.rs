@@ -37,6 +37,15 @@ pub enum Opened {
     Existing(ConversationView),
 }
 
+impl Opened {
+    /// The conversation, made or found.
+    pub fn into_view(self) -> ConversationView {
+        match self {
+            Self::Created(view) | Self::Existing(view) => view,
+        }
+    }
+}
+
 /// Changes to a conversation; `None` leaves a value as it is.
 #[derive(Debug, Clone, Default)]
 pub struct ConversationChanges {

@@ -25,6 +25,13 @@ pub struct NewUser {
     pub email: Option<Email>,
 }
 
+impl NewUser {
+    /// A user of whom no more than the username is known.
+    pub fn new(username: Username) -> Self {
+        Self { id: None, username, display_name: None, email: None }
+    }
+}
+
 /// Changes to one's own profile: `None` leaves a value as it is, `Some(None)`
 /// clears it.
 #[derive(Debug, Clone, Default)]
