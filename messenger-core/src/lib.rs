@@ -7,6 +7,8 @@
 
 mod change;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod conversation;
 pub mod credential;
 pub mod error;

@@ -39,3 +39,8 @@ mod worker;
 pub use migrator::SqliteMigrator;
 pub use options::{MigrateOnOpen, OpenError, SqliteOptions};
 pub use store::SqliteStore;
+
+/// The version of the SQLite that is built in, such as `3.51.3`.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}

@@ -1,0 +1,51 @@
+//! `MySQL` in a container that goes with the tests.
+
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use testcontainers::core::{IntoContainerPort as _, WaitFor};
+use testcontainers::runners::SyncRunner as _;
+use testcontainers::{Container, GenericImage, ImageExt as _};
+
+use super::ready::{self, Version};
+
+const PORT: u16 = 3306;
+
+/// Removes the container when it is dropped; so does a signal.
+pub(super) struct Running {
+    _container: Container<GenericImage>,
+}
+
+/// Durability is as in production; what is switched off costs a test run
+/// processor time and memory and changes nothing that tests see.
+const FLAGS: [&str; 4] =
+    ["--disable-log-bin", "--performance-schema=OFF", "--mysqlx=OFF", "--max-connections=600"];
+
+pub(super) fn start() -> Result<(Running, String, Version), String> {
+    let image = GenericImage::new("mysql", "9.7")
+        .with_exposed_port(PORT.tcp())
+        .with_wait_for(WaitFor::Nothing)
+        .with_env_var("MYSQL_ALLOW_EMPTY_PASSWORD", "yes")
+        .with_env_var("MYSQL_ROOT_HOST", "%")
+        .with_cmd(FLAGS);
+    let container = image.start().map_err(|error| one_line(&error))?;
+    let mapped = container.get_host_port_ipv4(PORT).map_err(|error| one_line(&error))?;
+    let host = container.get_host().map_err(|error| one_line(&error))?;
+    let mapped = format!("mysql://root@{host}:{mapped}");
+    let version = ready::wait(&mapped, ready::STARTING)
+        .map_err(|error| format!("the container started and does not answer: {error}"))?;
+    let url = past_the_proxy(&container).unwrap_or(mapped);
+    Ok((Running { _container: container }, url, version))
+}
+
+/// The container's own address, where it can be reached: Docker's userland
+/// proxy for mapped ports costs as much processor time as the server.
+fn past_the_proxy(container: &Container<GenericImage>) -> Option<String> {
+    let address = SocketAddr::new(container.get_bridge_ip_address().ok()?, PORT);
+    TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok()?;
+    Some(format!("mysql://root@{address}"))
+}
+
+fn one_line(error: &testcontainers::TestcontainersError) -> String {
+    error.to_string().lines().next().unwrap_or("no reason given").to_owned()
+}
