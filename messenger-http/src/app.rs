@@ -69,7 +69,7 @@ impl Default for AppOptions {
 /// Mount it anywhere in a poem app; set [`AppOptions::base_path`] to the place.
 /// Needs a Tokio runtime when it is called.
 pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = Response> + 'static {
-    let mut paths = operations(&messenger, &options);
+    let mut paths = operations(messenger, &options);
     let document = document_text(&options.base_path);
     add_get(&mut paths, "/openapi.json", move || {
         Response::builder()
@@ -97,16 +97,16 @@ fn add_get(paths: &mut Paths, path: &str, answer: impl Fn() -> Response + Send +
 }
 
 /// Every operation behind its gate, by the path that poem routes.
-fn operations(messenger: &Messenger, options: &AppOptions) -> Paths {
+fn operations(messenger: Messenger, options: &AppOptions) -> Paths {
     let mut registry = Registry::new();
     api::Described::register(&mut registry);
     let shared = Arc::new(Shared {
-        messenger: messenger.clone(),
+        messenger,
         body: BodyRules { limit: options.body_limit, registry: Arc::new(registry) },
         timeout: options.request_timeout,
     });
     let mut endpoints = HashMap::new();
-    api::all(messenger, options.readiness.clone()).add_routes(&mut endpoints);
+    api::all(&shared.messenger, options.readiness.clone()).add_routes(&mut endpoints);
     let mut paths = Paths::new();
     for path in api::Described::meta().into_iter().flat_map(|api| api.paths) {
         let routed = routed_path(&path.path);

@@ -39,7 +39,7 @@ pub struct RateLimits {
 impl Default for RateLimits {
     /// 20 a minute for each.
     fn default() -> Self {
-        let quota = Quota { burst: 20, period: Duration::from_secs(60) };
+        let quota = Quota { burst: 20, period: Duration::from_mins(1) };
         Self { register: quota, login: quota }
     }
 }
@@ -95,9 +95,8 @@ impl Limiter {
         let before = full_at.get(&address).copied().filter(|at| *at > now).unwrap_or(now);
         let after = before + interval;
         let debt = after - now;
-        if debt > interval * burst {
-            let retry_after = Some(debt - interval * burst);
-            return Standing { limit: burst, remaining: 0, reset: before - now, retry_after };
+        if let Some(wait) = debt.checked_sub(interval * burst).filter(|wait| !wait.is_zero()) {
+            return Standing { limit: burst, remaining: 0, reset: before - now, retry_after: Some(wait) };
         }
         if full_at.len() >= self.capacity && !full_at.contains_key(&address) {
             self.make_room(&mut full_at, now);
@@ -152,7 +151,7 @@ mod tests {
         assert_eq!((refused.remaining, refused.reset), (0, Duration::from_secs(26)));
         let later = limiter.count(ada, start + Duration::from_secs(10));
         assert_eq!((later.retry_after, later.remaining), (None, 0));
-        let full = limiter.count(ada, start + Duration::from_secs(60));
+        let full = limiter.count(ada, start + Duration::from_mins(1));
         assert_eq!((full.retry_after, full.remaining), (None, 2));
     }
 

@@ -149,7 +149,7 @@ async fn every_described_operation_is_routed_and_guarded() {
 
 #[tokio::test]
 async fn an_address_that_tries_too_often_has_to_wait() {
-    let quota = Quota { burst: 2, period: Duration::from_secs(60) };
+    let quota = Quota { burst: 2, period: Duration::from_mins(1) };
     let limits = RateLimits { register: quota, login: quota };
     let test = on_sqlite(AppOptions { rate_limits: Some(limits), ..AppOptions::default() }).await;
     let login_from = |last: u8| {

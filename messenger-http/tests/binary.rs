@@ -41,7 +41,7 @@ impl Server {
         let server = Self { child, address };
         let started = Instant::now();
         while server.get("/ready").is_none_or(|answer| !answer.starts_with("HTTP/1.1 200")) {
-            assert!(started.elapsed() < PATIENCE, "{}", server.log(directory));
+            assert!(started.elapsed() < PATIENCE, "{}", logged(directory));
             std::thread::sleep(Duration::from_millis(20));
         }
         server
@@ -81,10 +81,6 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
-
-    fn log(&self, directory: &Path) -> String {
-        std::fs::read_to_string(directory.join("log")).unwrap_or_default()
-    }
 }
 
 impl Drop for Server {
@@ -95,6 +91,11 @@ impl Drop for Server {
     }
 }
 
+/// What the server that runs in the directory has logged.
+fn logged(directory: &Path) -> String {
+    std::fs::read_to_string(directory.join("log")).unwrap_or_default()
+}
+
 fn access_token(answer: &str) -> String {
     let rest = answer.split_once("\"access_token\":\"").unwrap_or_else(|| panic!("no token in {answer}")).1;
     rest.split('"').next().unwrap_or_default().to_owned()
@@ -102,10 +103,12 @@ fn access_token(answer: &str) -> String {
 
 const ADA: &str = r#"{"username":"ada","email":"ada@example.org","password":"correct horse"}"#;
 
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 #[test]
 fn what_makes_no_sense_is_one_line_and_exit_code_2() {
     let directory = tempfile::tempdir().expect("a directory");
-    let cases: &[(&[&str], &[(&str, &str)])] = &[
+    let cases: &[(&[&str], Pairs<'_>)] = &[
         (&["--listen", "here"], &[]),
         (&["--nats-url", "nats://a"], &[]),
         (&["--database-url", "postgres://ada:geheim@db/m"], &[]),
@@ -165,14 +168,14 @@ fn a_session_survives_a_restart() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut first = Server::start(directory.path(), &[]);
     let token = access_token(&first.post("/v1/auth/register", "", ADA));
-    let log = first.log(directory.path());
+    let log = logged(directory.path());
     assert!(log.contains("/v1/auth/register") && !log.contains(&token) && !log.contains("correct horse"), "{log}");
     first.signal("INT");
     assert_eq!(first.wait(), Some(0));
     let second = Server::start(directory.path(), &["--log-format", "json"]);
     let answer = second.post("/v1/friend-requests", &token, r#"{"username":"nobody"}"#);
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
-    let log = second.log(directory.path());
+    let log = logged(directory.path());
     let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let line = lines.iter().find(|line| line["path"] == "/v1/friend-requests").expect("an access line");
     assert_eq!((&line["status"], &line["method"]), (&404.into(), &"POST".into()));

@@ -29,6 +29,7 @@ impl ServiceApi {
     ///
     /// `UP` as long as it answers at all. It asks nobody else, so that a
     /// database that is away gets no process killed.
+    #[allow(clippy::unused_async, reason = "poem-openapi asks for it")]
     #[oai(path = "/health", method = "get", operation_id = "get_health")]
     async fn health(&self) -> Result<Word, Failure<GetHealth>> {
         Ok(Word("UP"))

@@ -150,6 +150,7 @@ impl UsersApi {
 
 /// What a field of a PATCH asks for: nothing, to clear, or a value. A refused
 /// value is noted by `keep`.
+#[allow(clippy::option_option, reason = "absent, cleared or given, as core has it")]
 fn cleared_or<T>(field: &MaybeUndefined<String>, keep: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     match field {
         MaybeUndefined::Undefined => None,

@@ -43,12 +43,12 @@ impl<E: Endpoint<Output = Response>> Endpoint for Shell<E> {
         let origin = self.cors.allowed_origin(&request);
         let span = tracing::info_span!("request", id = id.as_str());
         let line = access_log::Line::begin(&request, address);
-        let mut response = match origin.as_ref().and_then(|origin| self.cors.preflight(&request, origin)) {
+        let mut response = match origin.as_ref().and_then(|_| Cors::preflight(&request)) {
             Some(response) => response,
             None => self.answer(request).instrument(span.clone()).await,
         };
         if let Some(origin) = origin {
-            self.cors.write(&origin, &mut response);
+            Cors::write(&origin, &mut response);
         }
         id.write(&mut response);
         span.in_scope(|| line.end(response.status(), started.elapsed()));

@@ -21,7 +21,7 @@ impl RequestId {
     fn random(ids: &dyn IdGenerator) -> Self {
         let mut bytes = [0; 16];
         ids.fill_random(&mut bytes);
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 
     pub(super) fn as_str(&self) -> &str {

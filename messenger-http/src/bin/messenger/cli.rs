@@ -72,7 +72,7 @@ pub(crate) struct Options {
     )]
     pub(crate) database_url: String,
     /// Whose pages may read answers in a browser: origins such as
-    /// https://chat.example.org, comma-separated, or *
+    /// `https://chat.example.org`, comma-separated, or *
     #[arg(
         long,
         env = "MESSENGER_CORS_ORIGINS",

@@ -17,17 +17,23 @@ pub(crate) async fn migrate(options: Options, action: MigrateAction) -> Result<(
             if applied.is_empty() {
                 println!("nothing to apply");
             }
-            applied.iter().for_each(|one| println!("{}", Line(one)));
+            print(&applied);
         }
         MigrateAction::Down => match migrator.down().await.map_err(failed)? {
             Some(one) => println!("{}", Line(&one)),
             None => println!("nothing to take back"),
         },
         MigrateAction::Status => {
-            migrator.status().await.map_err(failed)?.iter().for_each(|one| println!("{}", Line(one)));
+            print(&migrator.status().await.map_err(failed)?);
         }
     }
     Ok(())
+}
+
+fn print(statuses: &[MigrationStatus]) {
+    for status in statuses {
+        println!("{}", Line(status));
+    }
 }
 
 /// `0001  applied 2026-01-01T00:00:00Z  the first tables`

@@ -14,7 +14,7 @@ use crate::listener::Listener;
 use crate::{logging, signing_key};
 
 /// How often sessions that ended by themselves are removed.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60 * 60);
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How long a connection may say nothing. More than load balancers keep one
 /// (60 s), so that they close it first.
@@ -45,7 +45,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
     let served = Server::new_with_acceptor(listener)
         .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain - announce))
+        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain.saturating_sub(announce)))
         .await;
     purge.abort();
     tracing::info!("stopped");
