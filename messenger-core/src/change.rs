@@ -84,6 +84,11 @@ impl Change {
         Ok((self, value))
     }
 
+    /// Undoes everything.
+    pub(crate) async fn rollback(self) -> Result<()> {
+        Ok(self.transaction.rollback().await?)
+    }
+
     pub(crate) async fn commit(self) -> Result<Vec<Event>> {
         Ok(self.transaction.commit(&self.events).await?)
     }

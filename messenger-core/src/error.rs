@@ -1,6 +1,7 @@
 //! What can go wrong, told apart by what the caller can do about it.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::id::UserId;
 use crate::store::StoreError;
@@ -9,7 +10,7 @@ use crate::store::StoreError;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case gave no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Values that break a rule, each with the field that holds it.
     #[error("invalid input: {0}")]
@@ -20,10 +21,20 @@ pub enum Error {
     /// The list's cursor is malformed, or belongs to another list or viewer.
     #[error("the cursor does not belong to this list")]
     BadCursor,
+    /// The log does not go on from the cursor: it was purged beyond it, or is
+    /// another log, such as a restored backup. Take a new snapshot.
+    #[error("the log does not go on from this cursor: take a new snapshot")]
+    ResyncRequired,
     /// The store failed. [`StoreError::is_transient`] tells whether a later try
     /// may succeed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// More changes are waiting than this node takes. Nothing was changed.
+    #[error("too many changes are waiting")]
+    Busy {
+        /// When a later try is likely to find room.
+        retry_after: Duration,
+    },
     /// A defect or a broken environment; the text is for the log only.
     #[error("internal error: {0}")]
     Internal(String),
@@ -172,6 +183,9 @@ refusals! {
     InvalidRefreshToken Unauthenticated "invalid_refresh_token" "the refresh token is not valid",
     /// The refresh token was spent and its successor used: its session was ended.
     RefreshTokenReused Unauthenticated "refresh_token_reused" "the refresh token was used before; its session has been ended",
+
+    /// The ticket is unknown, spent or expired, or its session ended.
+    InvalidTicket Unauthenticated "invalid_ticket" "the ticket is not valid",
 
     /// The current password given for a change is wrong.
     WrongPassword Forbidden "wrong_password" "the current password is wrong",

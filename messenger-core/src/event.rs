@@ -89,7 +89,8 @@ pub enum Audience {
     Conversation(ConversationId),
     /// All devices of one user.
     User(UserId),
-    /// Those who know the user: friends and fellow members; and the user.
+    /// Those who know the user: whoever is shown them in a list of their own,
+    /// such as friends and fellow members; and the user.
     Acquaintances(UserId),
 }
 

@@ -4,10 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, OnceCell};
+
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
+use crate::event::Event;
 use crate::id::{IdGenerator, SystemIds};
+use crate::lane::{LaneOptions, Lanes};
+use crate::live::Hub;
 use crate::password::PasswordHasher;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
@@ -31,6 +36,12 @@ pub(crate) struct Inner {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) keys: SigningKeys,
     pub(crate) hasher: PasswordHasher,
+    /// Wakes the tailer after this node's own commits.
+    pub(crate) committed: Arc<Notify>,
+    /// Made with the first subscription, so that who does not subscribe does
+    /// not poll.
+    pub(crate) hub: OnceCell<Arc<Hub>>,
+    pub(crate) lanes: Lanes,
 }
 
 /// Chooses the parts of a [`Messenger`].
@@ -40,6 +51,7 @@ pub struct MessengerBuilder {
     ids: Arc<dyn IdGenerator>,
     keys: Option<SigningKeys>,
     hasher: PasswordHasher,
+    lanes: LaneOptions,
 }
 
 impl MessengerBuilder {
@@ -68,10 +80,25 @@ impl MessengerBuilder {
         self
     }
 
+    /// How concurrent changes share commits, in place of the default.
+    pub fn lanes(mut self, options: LaneOptions) -> Self {
+        self.lanes = options;
+        self
+    }
+
     /// The messenger.
     pub fn build(self) -> Messenger {
         let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
-        let inner = Inner { store: self.store, clock: self.clock, ids: self.ids, keys, hasher: self.hasher };
+        let inner = Inner {
+            store: self.store,
+            clock: self.clock,
+            ids: self.ids,
+            keys,
+            hasher: self.hasher,
+            committed: Arc::new(Notify::new()),
+            hub: OnceCell::new(),
+            lanes: Lanes::new(self.lanes),
+        };
         Messenger { inner: Arc::new(inner) }
     }
 }
@@ -90,6 +117,7 @@ impl Messenger {
             ids: Arc::new(SystemIds),
             keys: None,
             hasher: PasswordHasher::new(),
+            lanes: LaneOptions::default(),
         }
     }
 
@@ -113,14 +141,22 @@ impl Messenger {
     where
         Fut: Future<Output = Result<(Change, T)>>,
     {
-        let mut attempt = 1;
+        self.retry(|| self.attempt(&work)).await
+    }
+
+    /// Runs `attempt` again for as long as it meets a conflict, a bounded number
+    /// of times.
+    pub(crate) async fn retry<T, Fut>(&self, attempt: impl Fn() -> Fut) -> Result<T>
+    where
+        Fut: Future<Output = Result<T>>,
+    {
+        let mut count = 1;
         loop {
-            let outcome = self.attempt(&work).await;
-            match outcome {
-                Err(Error::Store(StoreError::Conflict(reason))) if attempt < MAX_ATTEMPTS => {
-                    tracing::debug!(attempt, reason, "conflict, trying again");
-                    tokio::time::sleep(self.pause_before_retry(attempt)).await;
-                    attempt += 1;
+            match attempt().await {
+                Err(Error::Store(StoreError::Conflict(reason))) if count < MAX_ATTEMPTS => {
+                    tracing::debug!(attempt = count, reason, "conflict, trying again");
+                    tokio::time::sleep(self.pause_before_retry(count)).await;
+                    count += 1;
                 }
                 outcome => return outcome,
             }
@@ -131,11 +167,24 @@ impl Messenger {
     where
         Fut: Future<Output = Result<(Change, T)>>,
     {
-        let transaction = self.inner.store.begin().await?;
-        let change = Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone());
-        let (change, value) = work(change).await?;
-        change.commit().await?;
+        let (change, value) = work(self.begin().await?).await?;
+        self.commit(change).await?;
         Ok(value)
+    }
+
+    /// A change, begun now.
+    pub(crate) async fn begin(&self) -> Result<Change> {
+        let transaction = self.inner.store.begin().await?;
+        Ok(Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone()))
+    }
+
+    /// The one way in which a change becomes durable.
+    pub(crate) async fn commit(&self, change: Change) -> Result<Vec<Event>> {
+        let events = change.commit().await?;
+        if !events.is_empty() {
+            self.inner.committed.notify_one();
+        }
+        Ok(events)
     }
 
     /// Doubles from attempt to attempt, with jitter, so that two who met do
@@ -169,6 +218,7 @@ mod tests {
     ) {
         fn assert_send(_: impl Send) {}
         assert_send(messenger.send_message(user, id, draft));
+        assert_send(messenger.mark_read(user, id, crate::message::Seq::ZERO));
         assert_send(messenger.create_group(user, group));
         assert_send(messenger.request_friendship(user, user));
         assert_send(messenger.unfriend(user, user));

@@ -20,6 +20,9 @@ pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 /// How long a session lives without a refresh.
 pub const SESSION_LIFETIME: Duration = Duration::from_hours(30 * 24);
 
+/// How long a ticket works.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(30);
+
 /// A login on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
@@ -91,20 +94,78 @@ impl fmt::Debug for RefreshToken {
     }
 }
 
-/// The SHA-256 of a refresh token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RefreshTokenHash([u8; 32]);
+macro_rules! token_hash {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name([u8; 32]);
 
-impl RefreshTokenHash {
-    /// Takes a hash that a store kept.
-    pub const fn from_stored(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        impl $name {
+            /// Takes a hash that a store kept.
+            pub const fn from_stored(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes to keep.
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+        }
+    };
+}
+
+token_hash!(
+    /// The SHA-256 of a refresh token.
+    RefreshTokenHash
+);
+token_hash!(
+    /// The SHA-256 of a ticket.
+    TicketHash
+);
+
+/// A ticket: it opens one connection as its session's user, for clients that
+/// can send no header, such as a browser's WebSocket. Works once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Ticket(RefreshToken);
+
+impl Ticket {
+    /// A ticket that nobody can guess.
+    pub(crate) fn generate(ids: &dyn IdGenerator) -> Self {
+        Self(RefreshToken::generate(ids))
     }
 
-    /// The bytes to keep.
-    pub const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
+    /// Takes whatever a client presents; an impossible ticket is simply
+    /// unknown.
+    pub fn presented(text: &str) -> Self {
+        Self(RefreshToken::presented(text))
     }
+
+    /// The ticket for its owner.
+    pub fn expose(&self) -> &str {
+        self.0.expose()
+    }
+
+    /// What is stored.
+    pub fn hash(&self) -> TicketHash {
+        TicketHash(*self.0.hash().as_bytes())
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket(…)")
+    }
+}
+
+/// A ticket as stores keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredTicket {
+    /// Which ticket.
+    pub hash: TicketHash,
+    /// Its session.
+    pub session_id: SessionId,
+    /// Until when it works.
+    pub expires_at: Timestamp,
 }
 
 /// A refresh token as stores keep it. Never changed once written.

@@ -8,6 +8,7 @@ DROP TABLE IF EXISTS conversations;
 DROP TABLE IF EXISTS blocks;
 DROP TABLE IF EXISTS friendships;
 DROP TABLE IF EXISTS friend_requests;
+DROP TABLE IF EXISTS tickets;
 DROP TABLE IF EXISTS refresh_tokens;
 DROP TABLE IF EXISTS sessions;
 DROP TABLE IF EXISTS credentials;

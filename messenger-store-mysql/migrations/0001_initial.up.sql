@@ -55,6 +55,16 @@ CREATE TABLE IF NOT EXISTS refresh_tokens (
     CONSTRAINT refresh_tokens_session FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
+CREATE TABLE IF NOT EXISTS tickets (
+    ticket_hash BINARY(32) NOT NULL,
+    session_id  BINARY(16) NOT NULL,
+    expires_at  BIGINT     NOT NULL,
+    PRIMARY KEY (ticket_hash),
+    KEY tickets_by_session (session_id),
+    KEY tickets_by_expiry (expires_at),
+    CONSTRAINT tickets_session FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
 -- The pair is the key, so that two users have one request, whoever asked.
 CREATE TABLE IF NOT EXISTS friend_requests (
     low_id       BINARY(16) NOT NULL,
@@ -88,6 +98,8 @@ CREATE TABLE IF NOT EXISTS blocks (
     since      BIGINT     NOT NULL,
     PRIMARY KEY (blocker_id, blocked_id),
     KEY blocks_by_time (blocker_id, since, blocked_id),
+    -- Who blocks a user lists them, and so is told of changes to their profile.
+    KEY blocks_by_blocked (blocked_id, blocker_id),
     CONSTRAINT blocks_two_users CHECK (blocker_id <> blocked_id)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
@@ -166,7 +178,10 @@ CREATE TABLE IF NOT EXISTS messages (
 CREATE TABLE IF NOT EXISTS log_partitions (
     partition_id SMALLINT UNSIGNED NOT NULL,
     head         BIGINT            NOT NULL,
-    PRIMARY KEY (partition_id)
+    -- Positions below it have been purged; the event at it is kept.
+    floor        BIGINT            NOT NULL DEFAULT 0,
+    PRIMARY KEY (partition_id),
+    CONSTRAINT log_partitions_floor CHECK (floor BETWEEN 0 AND head)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS log_identity (
@@ -193,6 +208,11 @@ CREATE TABLE IF NOT EXISTS events (
     tag             INT UNSIGNED      NOT NULL,
     PRIMARY KEY (partition_id, position),
     KEY events_by_audience (audience_id, position),
+    -- Profile changes are addressed to whoever knows the user, which is found
+    -- out from the receiver's side: there are few, and this finds only them.
+    KEY events_by_audience_kind (audience_kind, partition_id, position),
+    -- Who asks what to purge asks by time.
+    KEY events_by_time (partition_id, at, position),
     CONSTRAINT events_audience_known CHECK (audience_kind IN ('conversation', 'user', 'acquaintances'))
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 

@@ -6,7 +6,9 @@ use messenger_core::friendship::UserPair;
 use messenger_core::id::{ConversationId, UserId};
 use messenger_core::message::{ClientId, PayloadHash, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{ConversationQueries, ConversationRepository, StoreResult};
+use messenger_core::store::{
+    AudienceMember, ConversationQueries, ConversationRepository, ConversationStream, StoreResult,
+};
 use messenger_core::user::User;
 use uuid::Uuid;
 
@@ -132,6 +134,14 @@ impl ConversationQueries for Link {
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<(User, Membership), TimeKey>> {
         self.members_of(conversation, slice).await
+    }
+
+    async fn find_streams(&mut self, user: UserId) -> StoreResult<Vec<ConversationStream>> {
+        self.streams_of(user).await
+    }
+
+    async fn find_audiences(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<AudienceMember>> {
+        self.audiences_of(ids).await
     }
 
     async fn find_longest_standing(

@@ -185,6 +185,26 @@ impl FriendshipQueries for Link {
         Ok(Rows::cut(self.all(sql, read_friend).await?, slice.limit, friend_key))
     }
 
+    async fn find_acquaintances(&mut self, user: UserId) -> StoreResult<Vec<UserId>> {
+        let user = user.as_uuid();
+        let mut sql = Sql::new("SELECT friend_id FROM friendships WHERE user_id = ");
+        sql.id(user)
+            .text(
+                " UNION SELECT theirs.user_id FROM memberships mine \
+                 JOIN memberships theirs ON theirs.conversation_id = mine.conversation_id WHERE mine.user_id = ",
+            )
+            .id(user)
+            .text(" AND theirs.user_id <> ")
+            .id(user)
+            .text(" UNION SELECT blocker_id FROM blocks WHERE blocked_id = ")
+            .id(user)
+            .text(" UNION SELECT requester_id FROM friend_requests WHERE addressee_id = ")
+            .id(user)
+            .text(" UNION SELECT addressee_id FROM friend_requests WHERE NOT hidden AND requester_id = ")
+            .id(user);
+        self.all(sql, |row| row.id().map(UserId::from_uuid)).await
+    }
+
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64> {
         let mut sql = Sql::new(
             "SELECT COUNT(*) FROM friendships f JOIN friendships g FORCE INDEX (PRIMARY) ON g.friend_id = f.friend_id \

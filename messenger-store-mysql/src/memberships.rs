@@ -5,11 +5,11 @@ use messenger_core::event::Position;
 use messenger_core::id::{ConversationId, UserId};
 use messenger_core::message::Seq;
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{StoreResult, UniqueKey};
+use messenger_core::store::{AudienceMember, ConversationStream, StoreResult, UniqueKey};
 use messenger_core::user::User;
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, last_of_each, unreadable};
+use crate::sql::{CHUNK, Columns, Sql, last_of_each, sorted_ids, unreadable};
 use crate::users::{read_user, user_columns};
 
 /// The columns that [`read_membership`] reads, of a table called `m`.
@@ -50,6 +50,44 @@ impl Link {
             memberships.extend(self.all(sql, read_membership).await?);
         }
         Ok(memberships)
+    }
+
+    /// Where each of a user's conversations stands in the log.
+    pub(crate) async fn streams_of(&mut self, user: UserId) -> StoreResult<Vec<ConversationStream>> {
+        let mut sql = Sql::new(
+            "SELECT m.conversation_id, m.joined_position, c.last_position \
+             FROM memberships m JOIN conversations c ON c.id = m.conversation_id WHERE m.user_id = ",
+        );
+        sql.id(user.as_uuid());
+        self.all(sql, |row| {
+            Ok(ConversationStream {
+                conversation_id: ConversationId::from_uuid(row.id()?),
+                joined_position: Position::from_stored(row.take()?),
+                last_position: Position::from_stored(row.take()?),
+            })
+        })
+        .await
+    }
+
+    /// All members of these conversations.
+    pub(crate) async fn audiences_of(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<AudienceMember>> {
+        let ids = sorted_ids(ids.iter().map(|id| id.as_uuid()));
+        let mut members = Vec::new();
+        for ids in ids.chunks(CHUNK) {
+            let mut sql = Sql::new(
+                "SELECT conversation_id, user_id, joined_position FROM memberships WHERE conversation_id IN (",
+            );
+            sql.ids(ids).text(")");
+            let found = self.all(sql, |row| {
+                Ok(AudienceMember {
+                    conversation_id: ConversationId::from_uuid(row.id()?),
+                    user_id: UserId::from_uuid(row.id()?),
+                    joined_position: Position::from_stored(row.take()?),
+                })
+            });
+            members.extend(found.await?);
+        }
+        Ok(members)
     }
 
     /// A page of a conversation's members.

@@ -89,6 +89,9 @@ pub(crate) enum Purpose {
     Change,
     /// To read one consistent state: a snapshot was taken on it.
     Read,
+    /// To ask one thing, which needs no transaction. The connection may have
+    /// broken since it was last used.
+    Ask,
     /// To see whether the server answers.
     Ping,
 }
@@ -238,6 +241,7 @@ impl Lease {
         let result = match purpose {
             Purpose::Change => run_script(&mut self.connection, &self.pool.scripts.begin).await,
             Purpose::Read => run_script(&mut self.connection, &self.pool.scripts.begin_snapshot).await,
+            Purpose::Ask => Ok(()),
             Purpose::Ping => self.connection.ping().await,
         };
         result.map_err(|error| Failure::of(error, UniqueKey::Other).into_error())

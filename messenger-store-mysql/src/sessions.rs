@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::id::{SessionId, UserId};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefreshToken};
+use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefreshToken, StoredTicket, TicketHash};
 use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use uuid::Uuid;
 
@@ -145,6 +145,39 @@ impl SessionRepository for Link {
             .id(token.session_id.as_uuid())
             .then(", ", token.generation)
             .text(")");
+        self.run(sql).await?;
+        Ok(())
+    }
+
+    async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()> {
+        let mut sql = Sql::new("INSERT INTO tickets (ticket_hash, session_id, expires_at) VALUES (");
+        sql.bind(ticket.hash.as_bytes().as_slice())
+            .text(", ")
+            .id(ticket.session_id.as_uuid())
+            .then(", ", ticket.expires_at.as_millis())
+            .text(")");
+        self.run(sql).await?;
+        Ok(())
+    }
+
+    async fn take_ticket(&mut self, hash: &TicketHash) -> StoreResult<Option<StoredTicket>> {
+        // Of two at once, the second waits here and then finds nothing.
+        let mut sql = Sql::new("SELECT ticket_hash, session_id, expires_at FROM tickets WHERE ticket_hash = ");
+        sql.bind(hash.as_bytes().as_slice()).text(" FOR UPDATE");
+        let found = self.optional(sql, |row| {
+            let hash = TicketHash::from_stored(row.hash()?);
+            Ok(StoredTicket { hash, session_id: SessionId::from_uuid(row.id()?), expires_at: row.time()? })
+        });
+        let Some(ticket) = found.await? else { return Ok(None) };
+        let mut sql = Sql::new("DELETE FROM tickets WHERE ticket_hash = ");
+        sql.bind(hash.as_bytes().as_slice());
+        self.run(sql).await?;
+        Ok(Some(ticket))
+    }
+
+    async fn delete_expired_tickets(&mut self, now: Timestamp) -> StoreResult<()> {
+        let mut sql = Sql::new("DELETE FROM tickets WHERE expires_at <= ");
+        sql.time(now);
         self.run(sql).await?;
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! The store: snapshots and transactions on pooled connections.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
-use messenger_core::event::{Event, NewEvent, PartitionCount};
+use messenger_core::clock::Timestamp;
+use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::store::{
     ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
     FriendshipQueries, FriendshipRepository, MessageQueries, MessageRepository, MigrationError, MigrationState,
@@ -10,6 +13,7 @@ use messenger_core::store::{
 };
 
 use crate::commit::commit;
+use crate::events::read_heads;
 use crate::link::Link;
 use crate::migrate::MySqlMigrator;
 use crate::options::{MySqlOptions, OnPending};
@@ -90,6 +94,27 @@ impl Store for MySqlStore {
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         Ok(Box::new(Unit::new(Link::new(Box::new(self.pool.lease(Purpose::Change).await?)), self.partitions)))
+    }
+
+    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
+        // One statement is one state by itself: it needs no transaction.
+        let mut lease = self.pool.lease(Purpose::Ask).await?;
+        let heads = read_heads(lease.connection()).await?;
+        lease.give_back();
+        Ok(heads)
+    }
+
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
+        let mut link = Link::new(Box::new(self.pool.lease(Purpose::Change).await?));
+        link.purge(partition, floor).await?;
+        link.commit().await
+    }
+
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
+        let mut link = Link::new(Box::new(self.pool.lease(Purpose::Read).await?));
+        let position = link.position_before(partition, before).await?;
+        link.rollback().await?;
+        Ok(position)
     }
 
     async fn ping(&self) -> StoreResult<()> {

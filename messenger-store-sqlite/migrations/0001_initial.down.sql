@@ -7,6 +7,7 @@ DROP TABLE conversations;
 DROP TABLE blocks;
 DROP TABLE friendships;
 DROP TABLE friend_requests;
+DROP TABLE tickets;
 DROP TABLE refresh_tokens;
 DROP TABLE sessions;
 DROP TABLE credentials;

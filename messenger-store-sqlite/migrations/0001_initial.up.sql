@@ -40,6 +40,14 @@ CREATE TABLE refresh_tokens (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
 
+CREATE TABLE tickets (
+    ticket_hash BLOB    NOT NULL CONSTRAINT tickets_hash PRIMARY KEY CHECK (length(ticket_hash) = 32),
+    session_id  BLOB    NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    expires_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tickets_by_session ON tickets (session_id);
+CREATE INDEX tickets_by_expiry ON tickets (expires_at);
+
 -- The key is the unordered pair, so that two users have one request at most.
 CREATE TABLE friend_requests (
     low_id       BLOB    NOT NULL REFERENCES users (id),
@@ -73,6 +81,8 @@ CREATE TABLE blocks (
     CHECK (blocker_id <> blocked_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blocks_by_since ON blocks (blocker_id, since, blocked_id);
+-- Who blocks a user lists them, and so is told of changes to their profile.
+CREATE INDEX blocks_by_blocked ON blocks (blocked_id, blocker_id);
 
 CREATE TABLE conversations (
     id            BLOB    NOT NULL CONSTRAINT conversations_id PRIMARY KEY CHECK (length(id) = 16),
@@ -144,7 +154,9 @@ CREATE TABLE log_identity (
 
 CREATE TABLE log_partitions (
     partition_id INTEGER NOT NULL PRIMARY KEY CHECK (partition_id >= 0),
-    head         INTEGER NOT NULL CHECK (head >= 0)
+    head         INTEGER NOT NULL CHECK (head >= 0),
+    -- Positions below it have been purged; the event at it is kept.
+    floor        INTEGER NOT NULL DEFAULT 0 CHECK (floor BETWEEN 0 AND head)
 ) STRICT;
 
 -- No foreign keys: events outlive what they name.
@@ -163,3 +175,8 @@ CREATE TABLE events (
     CONSTRAINT events_position PRIMARY KEY (partition_id, position)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX events_by_audience ON events (audience_id, position);
+-- Profile changes are addressed to whoever knows the user, which is found out
+-- from the receiver's side: there are few of them, and this finds only them.
+CREATE INDEX events_to_acquaintances ON events (partition_id, position) WHERE audience_kind = 'acquaintances';
+-- Who asks what to purge asks by time.
+CREATE INDEX events_by_time ON events (partition_id, at, position);

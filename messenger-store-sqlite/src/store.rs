@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use messenger_core::event::PartitionCount;
+use messenger_core::clock::Timestamp;
+use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{
     ConversationQueries, CredentialQueries, EventQueries, FriendshipQueries, MessageQueries, SessionQueries, Snapshot,
     Store, StoreError, StoreResult, Transaction, UserQueries,
@@ -12,9 +13,11 @@ use messenger_core::store::{
 use tokio::sync::{Mutex as FairMutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::connection::{absolute, create_file, open_reader, open_writer};
+use crate::error::from_commit;
 use crate::lock::ServerLock;
 use crate::migrator::SqliteMigrator;
 use crate::options::{OpenError, SqliteOptions};
+use crate::repositories::events;
 use crate::transaction::SqliteTransaction;
 use crate::worker::{Handle, Owned, Worker};
 
@@ -134,26 +137,32 @@ impl std::fmt::Debug for SqliteStore {
 #[async_trait]
 impl Store for SqliteStore {
     async fn read(&self) -> StoreResult<Box<dyn Snapshot>> {
-        let defect = |text: &str| StoreError::Defect(text.to_owned());
-        let permit = self.inner.permits.clone().acquire_owned().await.map_err(|_| defect("the readers are closed"))?;
-        let reader = self.inner.take_reader().ok_or_else(|| defect("a permit without an idle reader"))?;
-        // From here on, dropping gives the reader back.
-        let snapshot = SqliteSnapshot {
-            handle: reader.handle(),
-            reader: Some(reader),
-            store: self.inner.clone(),
-            _permit: permit,
-        };
-        // SQLite takes the snapshot with the first read, not with BEGIN.
-        let begin = |owned: &mut Owned| owned.begin(&["BEGIN", "SELECT epoch FROM log_identity"]);
-        snapshot.handle.run(begin).await?.map_err(StoreError::from)?;
-        Ok(Box::new(snapshot))
+        Ok(Box::new(SqliteSnapshot::open(&self.inner).await?))
     }
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         // Tokio's mutex is fair: first come, first served.
         let turn = self.inner.turn.clone().lock_owned().await;
         Ok(Box::new(SqliteTransaction::begin(turn, self.inner.clone()).await?))
+    }
+
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
+        let _turn = self.inner.turn.clone().lock_owned().await;
+        let purge = move |owned: &mut Owned| {
+            owned.begin(&["BEGIN IMMEDIATE"])?;
+            let purged = owned
+                .work(|connection| events::purge(connection, partition, floor))
+                .and_then(|()| owned.connection.execute_batch("COMMIT").map_err(|error| from_commit(&error)));
+            owned.end();
+            purged
+        };
+        self.inner.writer().run(purge).await?
+    }
+
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
+        // A read like any other, on a reader's connection.
+        let snapshot = SqliteSnapshot::open(&self.inner).await?;
+        snapshot.handle.call(move |connection| events::position_before(connection, partition, before)).await
     }
 
     async fn ping(&self) -> StoreResult<()> {
@@ -168,6 +177,20 @@ struct SqliteSnapshot {
     store: Arc<Inner>,
     // Freed when `drop` has given the reader back.
     _permit: OwnedSemaphorePermit,
+}
+
+impl SqliteSnapshot {
+    async fn open(store: &Arc<Inner>) -> StoreResult<Self> {
+        let defect = |text: &str| StoreError::Defect(text.to_owned());
+        let permit = store.permits.clone().acquire_owned().await.map_err(|_| defect("the readers are closed"))?;
+        let reader = store.take_reader().ok_or_else(|| defect("a permit without an idle reader"))?;
+        // From here on, dropping gives the reader back.
+        let snapshot = Self { handle: reader.handle(), reader: Some(reader), store: store.clone(), _permit: permit };
+        // SQLite takes the snapshot with the first read, not with BEGIN.
+        let begin = |owned: &mut Owned| owned.begin(&["BEGIN", "SELECT epoch FROM log_identity"]);
+        snapshot.handle.run(begin).await?.map_err(StoreError::from)?;
+        Ok(snapshot)
+    }
 }
 
 impl Drop for SqliteSnapshot {

@@ -11,7 +11,7 @@ use fail::FailScenario;
 use fixtures::{TestStore, event, user, user_id};
 use messenger_core::event::{Audience, Event, Fact};
 use messenger_core::store::{Store as _, StoreError, StoreResult};
-use messenger_store_sqlite::SqliteStore;
+use messenger_store_sqlite::{SqliteOptions, SqliteStore};
 
 /// Stores user 1 with an event, while the point does `action`.
 async fn commit_with(test: &TestStore, point: &str, action: &str) -> StoreResult<Vec<Event>> {

@@ -27,8 +27,11 @@
 mod doubles;
 mod failure;
 mod harness;
+mod histories;
 mod history_of;
 mod people;
+mod race;
+mod replica;
 mod rows;
 mod runner;
 mod state;
@@ -50,9 +53,19 @@ mod reading;
 mod sessions;
 mod users;
 
+mod faults;
+mod locks;
+mod many_histories;
+mod nodes;
+mod races_among_people;
+mod races_in_conversations;
+mod races_to_refuse;
+
 mod store_conversations;
 mod store_events;
 mod store_friendships;
+mod store_history;
+mod store_lists_of_people;
 mod store_members;
 mod store_messages;
 mod store_search;
@@ -125,6 +138,8 @@ use {alone, isolated, list, own_database};
 
 /// Every case there is, by groups.
 pub const GROUPS: &[&[Case]] = &[
+    histories::CASES,
+    histories::LIVE_CASES,
     accounts::CASES,
     blocks::CASES,
     client_ids::CASES,
@@ -143,6 +158,8 @@ pub const GROUPS: &[&[Case]] = &[
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,
+    store_history::CASES,
+    store_lists_of_people::CASES,
     store_members::CASES,
     store_messages::CASES,
     store_search::CASES,
@@ -150,6 +167,13 @@ pub const GROUPS: &[&[Case]] = &[
     store_texts::CASES,
     store_transactions::CASES,
     store_users::CASES,
+    faults::CASES,
+    locks::CASES,
+    many_histories::CASES,
+    nodes::CASES,
+    races_among_people::CASES,
+    races_in_conversations::CASES,
+    races_to_refuse::CASES,
 ];
 
 /// Every case there is.

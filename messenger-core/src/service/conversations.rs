@@ -1,7 +1,8 @@
 //! Opening, listing and changing conversations.
 
 use crate::Messenger;
-use crate::change::Change;
+use crate::change::{Change, Reads};
+use crate::clock::Timestamp;
 use crate::conversation::{Conversation, ConversationKind, Group, Membership, Role, Title};
 use crate::error::{InvalidValue, Refusal, Result};
 use crate::event::{Audience, Fact};
@@ -137,13 +138,7 @@ impl Messenger {
 
     /// The viewer's conversations, latest activity first.
     pub async fn list_conversations(&self, viewer: UserId, page: PageRequest) -> Result<Page<ConversationView>> {
-        let scope = ListScope::new("conversations", &[viewer.as_uuid().as_bytes()]);
-        let slice = scope.slice(&page)?;
-        let mut snapshot = self.read().await?;
-        let rows = snapshot.conversations().list_conversations(viewer, slice).await?;
-        let page = scope.page(rows, |own| own);
-        let items = views(&mut snapshot, viewer, page.items).await?;
-        Ok(Page { items, next_cursor: page.next_cursor })
+        own_conversations(&mut self.read().await?, viewer, &page).await
     }
 
     /// Changes a group; owner and admins may.
@@ -177,6 +172,18 @@ impl Messenger {
     }
 }
 
+pub(crate) async fn own_conversations(
+    reads: &mut dyn Reads,
+    viewer: UserId,
+    page: &PageRequest,
+) -> Result<Page<ConversationView>> {
+    let scope = ListScope::new("conversations", &[viewer.as_uuid().as_bytes()]);
+    let rows = reads.conversations().list_conversations(viewer, scope.slice(page)?).await?;
+    let page = scope.page(rows, |own| own);
+    let items = views(reads, viewer, page.items).await?;
+    Ok(Page { items, next_cursor: page.next_cursor })
+}
+
 /// Locks a conversation, then reads it and the viewer's place in it.
 pub(crate) async fn lock_own(
     change: &mut Change,
@@ -192,7 +199,12 @@ pub(crate) async fn lock_own(
 /// Notes that something happened now; a clock that stepped back moves nothing
 /// down in the list of conversations.
 pub(crate) fn touch(conversation: &mut Conversation, change: &Change) {
-    conversation.updated_at = conversation.updated_at.max(change.now());
+    touch_at(conversation, change.now());
+}
+
+/// [`touch`] at a given instant.
+pub(crate) fn touch_at(conversation: &mut Conversation, now: Timestamp) {
+    conversation.updated_at = conversation.updated_at.max(now);
 }
 
 /// Whether `peer` accepts direct messages from the other of the pair.

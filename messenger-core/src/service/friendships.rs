@@ -1,7 +1,7 @@
 //! Friend requests, friendships and blocks.
 
 use crate::Messenger;
-use crate::change::Change;
+use crate::change::{Change, Reads};
 use crate::clock::Timestamp;
 use crate::error::{Error, InvalidValue, Refusal, Result};
 use crate::friendship::{PairState, RequestOutcome, Transition, UserPair};
@@ -118,11 +118,7 @@ impl Messenger {
         query: Option<&UserQuery>,
         page: PageRequest,
     ) -> Result<Page<Friend>> {
-        let folded = query.map_or("", UserQuery::folded);
-        let scope = ListScope::new("friends", &[viewer.as_uuid().as_bytes(), folded.as_bytes()]);
-        let slice = scope.slice(&page)?;
-        let rows = self.read().await?.friendships().list_friends(viewer, query, slice).await?;
-        Ok(scope.page(rows, |friend| friend))
+        friends(&mut self.read().await?, viewer, query, &page).await
     }
 
     /// The viewer's pending requests, latest first.
@@ -132,22 +128,12 @@ impl Messenger {
         direction: Direction,
         page: PageRequest,
     ) -> Result<Page<FriendRequest>> {
-        let list = match direction {
-            Direction::Incoming => "incoming_friend_requests",
-            Direction::Outgoing => "outgoing_friend_requests",
-        };
-        let scope = ListScope::new(list, &[viewer.as_uuid().as_bytes()]);
-        let slice = scope.slice(&page)?;
-        let rows = self.read().await?.friendships().list_friend_requests(viewer, direction, slice).await?;
-        Ok(scope.page(rows, |request| request))
+        friend_requests(&mut self.read().await?, viewer, direction, &page).await
     }
 
     /// Whom the viewer blocks, latest first.
     pub async fn list_blocks(&self, viewer: UserId, page: PageRequest) -> Result<Page<Friend>> {
-        let scope = ListScope::new("blocks", &[viewer.as_uuid().as_bytes()]);
-        let slice = scope.slice(&page)?;
-        let rows = self.read().await?.friendships().list_blocks(viewer, slice).await?;
-        Ok(scope.page(rows, |block| block))
+        blocks(&mut self.read().await?, viewer, &page).await
     }
 
     async fn change_pair(
@@ -167,6 +153,39 @@ impl Messenger {
     }
 }
 
+pub(crate) async fn friends(
+    reads: &mut dyn Reads,
+    viewer: UserId,
+    query: Option<&UserQuery>,
+    page: &PageRequest,
+) -> Result<Page<Friend>> {
+    let folded = query.map_or("", UserQuery::folded);
+    let scope = ListScope::new("friends", &[viewer.as_uuid().as_bytes(), folded.as_bytes()]);
+    let rows = reads.friendships().list_friends(viewer, query, scope.slice(page)?).await?;
+    Ok(scope.page(rows, |friend| friend))
+}
+
+pub(crate) async fn friend_requests(
+    reads: &mut dyn Reads,
+    viewer: UserId,
+    direction: Direction,
+    page: &PageRequest,
+) -> Result<Page<FriendRequest>> {
+    let list = match direction {
+        Direction::Incoming => "incoming_friend_requests",
+        Direction::Outgoing => "outgoing_friend_requests",
+    };
+    let scope = ListScope::new(list, &[viewer.as_uuid().as_bytes()]);
+    let rows = reads.friendships().list_friend_requests(viewer, direction, scope.slice(page)?).await?;
+    Ok(scope.page(rows, |request| request))
+}
+
+pub(crate) async fn blocks(reads: &mut dyn Reads, viewer: UserId, page: &PageRequest) -> Result<Page<Friend>> {
+    let scope = ListScope::new("blocks", &[viewer.as_uuid().as_bytes()]);
+    let rows = reads.friendships().list_blocks(viewer, scope.slice(page)?).await?;
+    Ok(scope.page(rows, |block| block))
+}
+
 /// Locks whatever depends on what holds between the two, then reads it. Their
 /// direct conversation is part of that: a send locks nothing else.
 pub(crate) async fn lock_pair(change: &mut Change, pair: UserPair) -> Result<(PairState, Vec<User>)> {
@@ -178,7 +197,7 @@ pub(crate) async fn lock_pair(change: &mut Change, pair: UserPair) -> Result<(Pa
     Ok((state, users))
 }
 
-pub(crate) async fn find_pair(reads: &mut dyn crate::change::Reads, pair: UserPair) -> Result<PairState> {
+pub(crate) async fn find_pair(reads: &mut dyn Reads, pair: UserPair) -> Result<PairState> {
     let states = reads.friendships().find_pairs(&[pair]).await?;
     Ok(states.into_iter().next().unwrap_or_else(|| PairState::strangers(pair)))
 }

@@ -25,7 +25,7 @@ pub struct Member {
 }
 
 impl Member {
-    fn of(user: User, membership: &Membership) -> Self {
+    pub(crate) fn of(user: User, membership: &Membership) -> Self {
         Self { user, role: membership.role, joined_at: membership.joined_at }
     }
 }

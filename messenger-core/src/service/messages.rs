@@ -1,17 +1,15 @@
 //! Sending, editing and deleting messages.
 
 use crate::Messenger;
-use crate::change::{Change, Reads};
-use crate::conversation::{Conversation, ConversationKind, Membership};
-use crate::error::{Error, Refusal, Result};
+use crate::change::Reads;
+use crate::conversation::{Conversation, ConversationKind};
+use crate::error::{Refusal, Result};
 use crate::event::{Audience, Fact};
 use crate::id::{ConversationId, MessageId, UserId};
+use crate::lane::{Action, Answer, Batch, Outgoing};
 use crate::message::{ClientId, Message, MessageBody, PayloadHash, SentMessage};
-use crate::service::conversations::{check_direct, lock_own, touch};
-use crate::service::friendships::find_pair;
-use crate::service::users::find_user;
+use crate::service::conversations::{check_direct, touch_at};
 use crate::service::views::find_own;
-use crate::store::StoreError;
 
 /// A message to be sent.
 #[derive(Debug, Clone)]
@@ -66,28 +64,12 @@ impl Messenger {
     /// conversation; [`Refusal::ClientIdReused`] when the client id was used
     /// for something else.
     pub async fn send_message(&self, viewer: UserId, conversation: ConversationId, draft: Draft) -> Result<Sent> {
-        // One id for all attempts, so that an unknown outcome can be looked up.
         let id = MessageId::from_uuid(self.inner.ids.new_uuid(self.inner.clock.now()));
-        let draft = &draft;
-        let sent = self
-            .transact(|mut change| async move {
-                let (conversation, membership) = lock_own(&mut change, conversation, viewer).await?;
-                if let Some(repeated) = find_repeated(&mut change, viewer, &conversation, draft).await? {
-                    return change.done(Sent::Repeated(repeated));
-                }
-                check_may_send(&mut change, viewer, &conversation).await?;
-                if let Some(reply_to) = draft.reply_to {
-                    find_message(&mut change, conversation.id, reply_to).await?;
-                }
-                let message = store(&mut change, id, conversation, membership, draft).await?;
-                change.done(Sent::Stored(message))
-            })
-            .await;
-        match sent {
-            Err(Error::Store(StoreError::OutcomeUnknown(reason))) => {
-                self.look_up_outcome(conversation, id, reason).await.map(Sent::Stored)
-            }
-            sent => sent,
+        let payload_hash = draft.payload_hash();
+        let action = Action::Send(Outgoing { id, draft, payload_hash });
+        match self.ride(viewer, conversation, action).await? {
+            Answer::Sent(sent) => Ok(sent),
+            other => Err(other.misplaced()),
         }
     }
 
@@ -107,64 +89,18 @@ impl Messenger {
         id: MessageId,
         body: MessageBody,
     ) -> Result<Message> {
-        let body = &body;
-        self.transact(|mut change| async move {
-            let (conversation, _) = lock_own(&mut change, conversation, viewer).await?;
-            let mut message = find_message(&mut change, conversation.id, id).await?;
-            if message.sender_id != viewer {
-                return Err(Refusal::NotAllowed.into());
-            }
-            if message.deleted_at.is_some() {
-                return Err(Refusal::MessageDeleted.into());
-            }
-            check_may_send(&mut change, viewer, &conversation).await?;
-            if message.body.as_ref() != Some(body) {
-                message.body = Some(body.clone());
-                message.edited_at = Some(change.now());
-                change.messages().update_messages(std::slice::from_ref(&message)).await?;
-                let fact = Fact::MessageEdited { conversation_id: conversation.id, message_id: id };
-                change.record(viewer, Audience::Conversation(conversation.id), fact);
-            }
-            change.done(message)
-        })
-        .await
+        match self.ride(viewer, conversation, Action::Edit { id, body }).await? {
+            Answer::Edited(message) => Ok(message),
+            other => Err(other.misplaced()),
+        }
     }
 
     /// Makes a message a tombstone: its sender may, and in a group the owner
     /// and admins. Deleting twice is deleting once.
     pub async fn delete_message(&self, viewer: UserId, conversation: ConversationId, id: MessageId) -> Result<()> {
-        self.transact(|mut change| async move {
-            let (conversation, membership) = lock_own(&mut change, conversation, viewer).await?;
-            let mut message = find_message(&mut change, conversation.id, id).await?;
-            if message.sender_id != viewer && !membership.role.may_delete_others_messages() {
-                return Err(Refusal::NotAllowed.into());
-            }
-            if message.deleted_at.is_none() {
-                message.body = None;
-                message.deleted_at = Some(change.now());
-                change.messages().update_messages(&[message]).await?;
-                let fact = Fact::MessageDeleted { conversation_id: conversation.id, message_id: id };
-                change.record(viewer, Audience::Conversation(conversation.id), fact);
-            }
-            change.done(())
-        })
-        .await
-    }
-
-    /// Finds out whether a send whose COMMIT was not answered is durable. The
-    /// lock waits until the server has decided, so what is read then holds.
-    async fn look_up_outcome(&self, conversation: ConversationId, id: MessageId, reason: String) -> Result<Message> {
-        let found = self
-            .transact(|mut change| async move {
-                change.conversations().lock_conversations(&[conversation]).await?;
-                let message = change.messages().find_messages(&[id]).await?.pop();
-                change.done(message)
-            })
-            .await;
-        match found {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(StoreError::Unavailable(reason).into()),
-            Err(_) => Err(StoreError::OutcomeUnknown(reason).into()),
+        match self.ride(viewer, conversation, Action::Delete { id }).await? {
+            Answer::Deleted => Ok(()),
+            other => Err(other.misplaced()),
         }
     }
 }
@@ -179,59 +115,102 @@ pub(crate) async fn find_message(
     Ok(found.filter(|message| message.conversation_id == conversation).ok_or(Refusal::MessageNotFound)?)
 }
 
-/// The message that this draft has stored before, compared by what was first
-/// sent.
-async fn find_repeated(
-    change: &mut Change,
+/// The rule of [`Messenger::send_message`]. A repeat is compared by what was
+/// first sent, and asks nobody again whether it may be sent (I5).
+pub(crate) fn decide_send(
+    batch: &mut Batch,
     viewer: UserId,
-    conversation: &Conversation,
-    draft: &Draft,
-) -> Result<Option<Message>> {
-    let Some(client_id) = &draft.client_id else { return Ok(None) };
-    let key = (viewer, conversation.id, client_id.clone());
-    match change.messages().find_sent(&[key]).await?.pop() {
-        Some(sent) if sent.payload_hash == draft.payload_hash() => Ok(Some(sent.message)),
-        Some(_) => Err(Refusal::ClientIdReused.into()),
-        None => Ok(None),
+    conversation_id: ConversationId,
+    outgoing: &Outgoing,
+) -> Result<Sent> {
+    let Outgoing { id, draft, payload_hash } = outgoing;
+    let (conversation, _) = batch.own(conversation_id, viewer)?;
+    if let Some(client_id) = &draft.client_id
+        && let Some((message, first_sent)) = batch.find_sent(viewer, conversation_id, client_id)
+    {
+        return if first_sent == *payload_hash {
+            Ok(Sent::Repeated(message.clone()))
+        } else {
+            Err(Refusal::ClientIdReused.into())
+        };
     }
-}
-
-/// Members of a group may; in a direct conversation the other side decides.
-async fn check_may_send(change: &mut Change, viewer: UserId, conversation: &Conversation) -> Result<()> {
-    let ConversationKind::Direct(pair) = conversation.kind else { return Ok(()) };
-    let state = find_pair(change, pair).await?;
-    let peer = find_user(change.users(), pair.other(viewer)).await?;
-    Ok(check_direct(&state, &peer)?)
-}
-
-async fn store(
-    change: &mut Change,
-    id: MessageId,
-    mut conversation: Conversation,
-    mut membership: Membership,
-    draft: &Draft,
-) -> Result<Message> {
-    let conversation_id = conversation.id;
+    check_may_send(batch, viewer, conversation)?;
+    if let Some(reply_to) = draft.reply_to {
+        batch.message(conversation_id, reply_to)?;
+    }
     let message = Message {
-        id,
+        id: *id,
         conversation_id,
         seq: conversation.last_seq.next(),
-        sender_id: membership.user_id,
+        sender_id: viewer,
         body: Some(draft.body.clone()),
         client_id: draft.client_id.clone(),
         reply_to: draft.reply_to,
-        created_at: change.now(),
+        created_at: batch.now(),
         edited_at: None,
         deleted_at: None,
     };
+    let conversation = batch.change_conversation(conversation_id)?;
     conversation.last_seq = message.seq;
-    touch(&mut conversation, change);
-    membership.own_after_read += 1;
-    let sent = SentMessage { message: message.clone(), payload_hash: draft.payload_hash() };
-    change.messages().insert_messages(&[sent]).await?;
-    change.conversations().update_conversations(&[conversation]).await?;
-    change.conversations().update_memberships(std::slice::from_ref(&membership)).await?;
-    let fact = Fact::MessageSent { conversation_id, message_id: id };
-    change.record(membership.user_id, Audience::Conversation(conversation_id), fact);
+    touch_at(conversation, message.created_at);
+    batch.change_membership((conversation_id, viewer))?.own_after_read += 1;
+    batch.insert_message(SentMessage { message: message.clone(), payload_hash: *payload_hash });
+    let fact = Fact::MessageSent { conversation_id, message_id: *id };
+    batch.record(viewer, Audience::Conversation(conversation_id), fact);
+    Ok(Sent::Stored(message))
+}
+
+/// The rule of [`Messenger::edit_message`].
+pub(crate) fn decide_edit(
+    batch: &mut Batch,
+    viewer: UserId,
+    conversation_id: ConversationId,
+    id: MessageId,
+    body: &MessageBody,
+) -> Result<Message> {
+    let (conversation, _) = batch.own(conversation_id, viewer)?;
+    let message = batch.message(conversation_id, id)?;
+    if message.sender_id != viewer {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if message.deleted_at.is_some() {
+        return Err(Refusal::MessageDeleted.into());
+    }
+    check_may_send(batch, viewer, conversation)?;
+    if message.body.as_ref() == Some(body) {
+        return Ok(message.clone());
+    }
+    let message = Message { body: Some(body.clone()), edited_at: Some(batch.now()), ..message.clone() };
+    batch.update_message(message.clone());
+    let fact = Fact::MessageEdited { conversation_id, message_id: id };
+    batch.record(viewer, Audience::Conversation(conversation_id), fact);
     Ok(message)
+}
+
+/// The rule of [`Messenger::delete_message`].
+pub(crate) fn decide_delete(
+    batch: &mut Batch,
+    viewer: UserId,
+    conversation_id: ConversationId,
+    id: MessageId,
+) -> Result<()> {
+    let (_, membership) = batch.own(conversation_id, viewer)?;
+    let message = batch.message(conversation_id, id)?;
+    if message.sender_id != viewer && !membership.role.may_delete_others_messages() {
+        return Err(Refusal::NotAllowed.into());
+    }
+    if message.deleted_at.is_some() {
+        return Ok(());
+    }
+    let message = Message { body: None, deleted_at: Some(batch.now()), ..message.clone() };
+    batch.update_message(message);
+    let fact = Fact::MessageDeleted { conversation_id, message_id: id };
+    batch.record(viewer, Audience::Conversation(conversation_id), fact);
+    Ok(())
+}
+
+/// Members of a group may; in a direct conversation the other side decides.
+fn check_may_send(batch: &Batch, viewer: UserId, conversation: &Conversation) -> Result<(), Refusal> {
+    let ConversationKind::Direct(pair) = conversation.kind else { return Ok(()) };
+    check_direct(&batch.pair(pair), batch.user(pair.other(viewer))?)
 }

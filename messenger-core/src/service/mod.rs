@@ -4,12 +4,16 @@
 
 pub mod auth;
 pub mod conversations;
+pub mod events;
 pub mod friendships;
 pub mod history;
+pub(crate) mod hydrate;
 pub mod members;
 pub mod messages;
 pub mod reading;
 pub mod sessions;
+pub mod snapshot;
+mod subscribing;
 pub mod users;
 mod views;
 

@@ -5,8 +5,8 @@ use crate::conversation::MAX_MEMBERS_FOR_READ_RECEIPTS;
 use crate::error::{InvalidValue, Result};
 use crate::event::{Audience, Fact};
 use crate::id::{ConversationId, UserId};
+use crate::lane::{Action, Answer, Batch};
 use crate::message::Seq;
-use crate::service::conversations::lock_own;
 
 /// A member's read marker and what stands after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,31 +23,33 @@ impl Messenger {
     /// conversations and groups of up to [`MAX_MEMBERS_FOR_READ_RECEIPTS`] the
     /// other members are told.
     pub async fn mark_read(&self, viewer: UserId, conversation: ConversationId, seq: Seq) -> Result<ReadState> {
-        self.transact(|mut change| async move {
-            let (conversation, mut membership) = lock_own(&mut change, conversation, viewer).await?;
-            if seq > conversation.last_seq {
-                let message = format!("must not be above the last message's seq, {}", conversation.last_seq.get());
-                return Err(InvalidValue::new(message).at("seq").into());
-            }
-            if seq > membership.read_seq {
-                membership.read_seq = seq;
-                membership.own_after_read = if seq == conversation.last_seq || membership.own_after_read == 0 {
-                    0
-                } else {
-                    change.messages().count_sent_after(conversation.id, viewer, seq).await?
-                };
-                change.conversations().update_memberships(std::slice::from_ref(&membership)).await?;
-                let audience = if conversation.members_count <= MAX_MEMBERS_FOR_READ_RECEIPTS {
-                    Audience::Conversation(conversation.id)
-                } else {
-                    Audience::User(viewer)
-                };
-                let fact = Fact::ReadAdvanced { conversation_id: conversation.id, user_id: viewer };
-                change.record(viewer, audience, fact);
-            }
-            let unread_count = membership.unread_count(conversation.last_seq);
-            change.done(ReadState { read_seq: membership.read_seq, unread_count })
-        })
-        .await
+        match self.ride(viewer, conversation, Action::MarkRead { seq }).await? {
+            Answer::Read(state) => Ok(state),
+            other => Err(other.misplaced()),
+        }
     }
+}
+
+/// The rule of [`Messenger::mark_read`].
+pub(crate) fn decide_read(batch: &mut Batch, viewer: UserId, id: ConversationId, seq: Seq) -> Result<ReadState> {
+    let (conversation, membership) = batch.own(id, viewer)?;
+    let last_seq = conversation.last_seq;
+    if seq > last_seq {
+        let message = format!("must not be above the last message's seq, {}", last_seq.get());
+        return Err(InvalidValue::new(message).at("seq").into());
+    }
+    if seq > membership.read_seq {
+        let audience = if conversation.members_count <= MAX_MEMBERS_FOR_READ_RECEIPTS {
+            Audience::Conversation(id)
+        } else {
+            Audience::User(viewer)
+        };
+        let own_after_read = batch.count_sent_after(id, viewer, seq);
+        let membership = batch.change_membership((id, viewer))?;
+        membership.read_seq = seq;
+        membership.own_after_read = own_after_read;
+        batch.record(viewer, audience, Fact::ReadAdvanced { conversation_id: id, user_id: viewer });
+    }
+    let (_, membership) = batch.own(id, viewer)?;
+    Ok(ReadState { read_seq: membership.read_seq, unread_count: membership.unread_count(last_seq) })
 }

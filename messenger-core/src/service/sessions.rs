@@ -8,7 +8,7 @@ use crate::id::{SessionId, UserId};
 use crate::page::{ListScope, Page, PageRequest};
 use crate::password::Verdict;
 use crate::service::auth::end_session;
-use crate::session::{RefreshToken, Session};
+use crate::session::{RefreshToken, Session, StoredTicket, TICKET_LIFETIME, Ticket};
 use crate::token::Viewer;
 
 /// How many expired sessions one transaction ends.
@@ -59,6 +59,44 @@ impl Messenger {
         .await
     }
 
+    /// A ticket that opens one connection in the viewer's session, on any node,
+    /// within [`TICKET_LIFETIME`].
+    pub async fn issue_ticket(&self, viewer: &Viewer) -> Result<Ticket> {
+        let ticket = Ticket::generate(&*self.inner.ids);
+        let hash = ticket.hash();
+        self.transact(|mut change| async move {
+            let session = change.sessions().lock_session(viewer.session_id).await?;
+            let session_id = session.ok_or(Refusal::InvalidToken)?.id;
+            let expires_at = change.now().after(TICKET_LIFETIME);
+            change.sessions().insert_ticket(&StoredTicket { hash, session_id, expires_at }).await?;
+            change.done(())
+        })
+        .await?;
+        Ok(ticket)
+    }
+
+    /// Whose ticket it is. It is spent by this, whatever the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::InvalidTicket`] for everything that can be wrong with it.
+    pub async fn redeem_ticket(&self, presented: &Ticket) -> Result<Viewer> {
+        let hash = &presented.hash();
+        let viewer = self
+            .transact(|mut change| async move {
+                let now = change.now();
+                let ticket = change.sessions().take_ticket(hash).await?.filter(|ticket| ticket.expires_at > now);
+                let session = match ticket {
+                    Some(ticket) => change.sessions().find_session(ticket.session_id).await?,
+                    None => None,
+                };
+                let session = session.filter(|session| !session.is_expired(now));
+                change.done(session.map(|session| Viewer { user_id: session.user_id, session_id: session.id }))
+            })
+            .await?;
+        Ok(viewer.ok_or(Refusal::InvalidTicket)?)
+    }
+
     /// Ends all of the viewer's sessions but the present one.
     pub async fn end_other_sessions(&self, viewer: &Viewer) -> Result<()> {
         self.transact(|mut change| async move {
@@ -96,7 +134,8 @@ impl Messenger {
         .await
     }
 
-    /// Removes sessions that ended by themselves, and answers how many. To be
+    /// Removes sessions and tickets that ended by themselves, and answers how
+    /// many sessions those were. To be
     /// called now and then; nothing but disk space depends on it.
     pub async fn purge_expired_sessions(&self) -> Result<u64> {
         let mut purged = 0;
@@ -106,6 +145,12 @@ impl Messenger {
             let mut ids: Vec<_> = expired.iter().map(|session| session.id).collect();
             ids.sort_unstable();
             if ids.is_empty() {
+                self.transact(|mut change| async move {
+                    let now = change.now();
+                    change.sessions().delete_expired_tickets(now).await?;
+                    change.done(())
+                })
+                .await?;
                 return Ok(purged);
             }
             let ids = &ids;

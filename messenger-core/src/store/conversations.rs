@@ -4,11 +4,34 @@ use async_trait::async_trait;
 
 use super::StoreResult;
 use crate::conversation::{Conversation, Membership, Role};
+use crate::event::Position;
 use crate::friendship::UserPair;
 use crate::id::{ConversationId, UserId};
 use crate::message::ClientId;
 use crate::page::{Rows, Slice, TimeKey};
 use crate::user::User;
+
+/// Where a conversation stands in the log, for one of its members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConversationStream {
+    /// Which.
+    pub conversation_id: ConversationId,
+    /// From which position on the member sees events.
+    pub joined_position: Position,
+    /// The position of its latest event.
+    pub last_position: Position,
+}
+
+/// A member of a conversation, as far as delivery needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AudienceMember {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// Who.
+    pub user_id: UserId,
+    /// From which position on they see events.
+    pub joined_position: Position,
+}
 
 /// Reads conversations and memberships.
 #[async_trait]
@@ -47,6 +70,12 @@ pub trait ConversationQueries: Send {
         conversation: ConversationId,
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<(User, Membership), TimeKey>>;
+
+    /// Where each of the user's conversations stands in the log, in any order.
+    async fn find_streams(&mut self, user: UserId) -> StoreResult<Vec<ConversationStream>>;
+
+    /// All members of these conversations, in any order.
+    async fn find_audiences(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<AudienceMember>>;
 
     /// The member of this role who joined first (earliest `joined_at`, then
     /// lowest user id), apart from `except`.

@@ -26,7 +26,7 @@ pub enum UniqueKey {
 }
 
 /// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A value is there already. The transaction can only be rolled back.
     #[error("already stored: {0:?}")]

@@ -76,6 +76,12 @@ pub trait FriendshipQueries: Send {
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Friend, TimeKey>>;
 
+    /// Whoever is shown the user in a list of their own, in any order, each
+    /// once, without the user: friends, fellow members, those who block the
+    /// user, and the other side of a pending request, unless it is hidden from
+    /// them.
+    async fn find_acquaintances(&mut self, user: UserId) -> StoreResult<Vec<UserId>>;
+
     /// How many users are friends of both.
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64>;
 }

@@ -40,6 +40,16 @@ pub trait MessageQueries: Send {
     /// How many messages `sender` has sent in the conversation after `seq`,
     /// tombstones included.
     async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64>;
+
+    /// [`count_sent_after`](Self::count_sent_after) of each key, in the order of
+    /// `keys`. A store that can count all of them in one round trip should.
+    async fn count_each_sent_after(&mut self, keys: &[(ConversationId, UserId, Seq)]) -> StoreResult<Vec<i64>> {
+        let mut counts = Vec::with_capacity(keys.len());
+        for &(conversation, sender, seq) in keys {
+            counts.push(self.count_sent_after(conversation, sender, seq).await?);
+        }
+        Ok(counts)
+    }
 }
 
 /// Changes messages.

@@ -32,7 +32,7 @@ mod migration;
 mod sessions;
 mod users;
 
-pub use conversations::{ConversationQueries, ConversationRepository};
+pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
 pub use error::{StoreError, UniqueKey};
 pub use events::{EventQueries, LogIdentity};
@@ -42,9 +42,12 @@ pub use migration::{MigrationError, MigrationState, MigrationStatus, Migrator};
 pub use sessions::{SessionQueries, SessionRepository};
 pub use users::{UserQueries, UserRepository};
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
-use crate::event::{Event, NewEvent};
+use crate::clock::Timestamp;
+use crate::event::{Event, NewEvent, Partition, Position};
 
 /// The result of every store method.
 pub type StoreResult<T> = std::result::Result<T, StoreError>;
@@ -60,6 +63,26 @@ pub trait Store: Send + Sync + 'static {
     /// users by id, conversations by id, sessions by id, then the log's
     /// counters by `commit`; whoever keeps to it never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
+
+    /// The last position of every partition, by one statement on the primary:
+    /// every node asks this many times a second.
+    async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
+        self.read().await?.events().log_heads().await
+    }
+
+    /// Removes events of a partition at positions below `floor`, and makes it
+    /// the partition's floor. A floor below the present one changes nothing; a
+    /// floor beyond the head is the head. All or nothing: callers raise the
+    /// floor in steps.
+    async fn purge_events(&self, _partition: Partition, _floor: Position) -> StoreResult<()> {
+        Err(StoreError::Unsupported("the purge of events"))
+    }
+
+    /// The position of the latest event of a partition that happened before
+    /// `before`; `None` when there is none.
+    async fn find_position_before(&self, _partition: Partition, _before: Timestamp) -> StoreResult<Option<Position>> {
+        Err(StoreError::Unsupported("the purge of events"))
+    }
 
     /// Asks the backend for a sign of life, in one cheap round trip.
     async fn ping(&self) -> StoreResult<()>;

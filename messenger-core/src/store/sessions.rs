@@ -6,7 +6,7 @@ use super::StoreResult;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::page::{Rows, Slice, TimeKey};
-use crate::session::{RefreshTokenHash, Session, StoredRefreshToken};
+use crate::session::{RefreshTokenHash, Session, StoredRefreshToken, StoredTicket, TicketHash};
 
 /// Reads sessions.
 #[async_trait]
@@ -50,6 +50,16 @@ pub trait SessionRepository: SessionQueries {
 
     /// Removes sessions and all their refresh tokens.
     async fn delete_sessions(&mut self, ids: &[SessionId]) -> StoreResult<()>;
+
+    /// Stores a ticket of a stored session. It goes with its session.
+    async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()>;
+
+    /// Removes the ticket of this hash and answers it. Of two who take it at
+    /// once, one gets it.
+    async fn take_ticket(&mut self, hash: &TicketHash) -> StoreResult<Option<StoredTicket>>;
+
+    /// Removes tickets that expired at or before `now`.
+    async fn delete_expired_tickets(&mut self, now: Timestamp) -> StoreResult<()>;
 
     /// Stores a refresh token of a stored session.
     async fn insert_refresh_token(&mut self, token: &StoredRefreshToken) -> StoreResult<()>;

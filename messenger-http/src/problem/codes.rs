@@ -26,6 +26,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The client accepts no JSON.
     NotAcceptable,
+    /// The event log does not go on from the cursor.
+    ResyncRequired,
     /// The body is larger than allowed.
     BodyTooLarge,
     /// The body is not said to be JSON.
@@ -49,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// Every one, in the order of their statuses.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidJson,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -58,6 +60,7 @@ impl Code {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
+        Self::ResyncRequired,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidValue,
@@ -87,6 +90,11 @@ impl Code {
             Self::NotAcceptable => {
                 ("not_acceptable", StatusCode::NOT_ACCEPTABLE, "answers are JSON, which `Accept` excludes")
             }
+            Self::ResyncRequired => (
+                "resync_required",
+                StatusCode::GONE,
+                "the event log does not go on from this cursor: take a new snapshot",
+            ),
             Self::BodyTooLarge => ("body_too_large", StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
             Self::UnsupportedMediaType => (
                 "unsupported_media_type",

@@ -150,6 +150,8 @@ impl Problem {
             Error::Invalid(errors) => Self::new(Code::InvalidValue).fields(&errors),
             Error::Refused(refusal) => refusal.into(),
             Error::BadCursor => Self::new(Code::BadCursor).field("cursor", Code::BadCursor.detail()),
+            Error::ResyncRequired => Self::new(Code::ResyncRequired),
+            Error::Busy { retry_after } => Self::new(Code::Unavailable).retry_after(retry_after),
             Error::Store(error @ StoreError::OutcomeUnknown(_)) => {
                 tracing::error!(%error, "the outcome of a change is unknown");
                 Self::new(Code::OutcomeUnknown)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use messenger_core::event::PartitionCount;
+use messenger_core::clock::Timestamp;
+use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{EventQueries as _, Snapshot, Store, StoreError, StoreResult, Transaction};
 use sqlx::{Connection as _, MySqlConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -97,6 +98,19 @@ impl Store for RolledBackStore {
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         Ok(Box::new(Unit::new(self.link().await?, self.partitions)))
+    }
+
+    async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
+        let mut link = self.link().await?;
+        link.purge(partition, floor).await?;
+        link.commit().await
+    }
+
+    async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
+        let mut link = self.link().await?;
+        let position = link.position_before(partition, before).await?;
+        link.rollback().await?;
+        Ok(position)
     }
 
     async fn ping(&self) -> StoreResult<()> {

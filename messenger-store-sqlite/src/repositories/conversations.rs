@@ -2,11 +2,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use messenger_core::conversation::{Conversation, ConversationKind, Group, Membership, Role};
+use messenger_core::event::Position;
 use messenger_core::friendship::UserPair;
 use messenger_core::id::{ConversationId, UserId};
 use messenger_core::message::ClientId;
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{ConversationQueries, ConversationRepository, StoreResult};
+use messenger_core::store::{
+    AudienceMember, ConversationQueries, ConversationRepository, ConversationStream, StoreResult,
+};
 use messenger_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -139,6 +142,43 @@ impl ConversationQueries for Handle {
                 at: membership.joined_at,
                 id: membership.user_id.as_uuid(),
             }))
+        })
+        .await
+    }
+
+    async fn find_streams(&mut self, user: UserId) -> StoreResult<Vec<ConversationStream>> {
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT m.conversation_id, m.joined_position, c.last_position
+                 FROM memberships m JOIN conversations c ON c.id = m.conversation_id WHERE m.user_id = ?1",
+            )?;
+            let streams = select.query_map([user.as_uuid()], |row| {
+                Ok(ConversationStream {
+                    conversation_id: ConversationId::from_uuid(row.get(0)?),
+                    joined_position: Position::from_stored(row.get(1)?),
+                    last_position: Position::from_stored(row.get(2)?),
+                })
+            })?;
+            Ok(streams.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn find_audiences(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<AudienceMember>> {
+        let ids = ids.to_vec();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT conversation_id, user_id, joined_position FROM memberships
+                 WHERE conversation_id IN (SELECT value FROM rarray(?1))",
+            )?;
+            let members = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], |row| {
+                Ok(AudienceMember {
+                    conversation_id: ConversationId::from_uuid(row.get(0)?),
+                    user_id: UserId::from_uuid(row.get(1)?),
+                    joined_position: Position::from_stored(row.get(2)?),
+                })
+            })?;
+            Ok(members.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }

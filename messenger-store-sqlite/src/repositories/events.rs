@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, Partition, PartitionCount, Position};
+use messenger_core::id::UserId;
 use messenger_core::store::{EventQueries, LogIdentity, StoreError, StoreResult};
-use rusqlite::params;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use uuid::Uuid;
 
+use crate::error::SqlResult;
 use crate::rows::{event, event_columns};
 use crate::worker::Handle;
 
@@ -23,13 +27,7 @@ impl EventQueries for Handle {
     }
 
     async fn log_heads(&mut self) -> StoreResult<BTreeMap<Partition, Position>> {
-        self.call(|connection| {
-            let mut select = connection.prepare_cached("SELECT partition_id, head FROM log_partitions")?;
-            let heads = select
-                .query_map([], |row| Ok((Partition::from_stored(row.get(0)?), Position::from_stored(row.get(1)?))))?;
-            Ok(heads.collect::<rusqlite::Result<_>>()?)
-        })
-        .await
+        self.call(heads).await
     }
 
     async fn list_events(&mut self, partition: Partition, after: Position, limit: u32) -> StoreResult<Vec<Event>> {
@@ -44,4 +42,128 @@ impl EventQueries for Handle {
         })
         .await
     }
+
+    async fn log_floors(&mut self) -> StoreResult<BTreeMap<Partition, Position>> {
+        self.call(|connection| positions(connection, "SELECT partition_id, floor FROM log_partitions")).await
+    }
+
+    async fn find_tags(
+        &mut self,
+        positions: &[(Partition, Position)],
+    ) -> StoreResult<BTreeMap<(Partition, Position), u32>> {
+        let positions = positions.to_vec();
+        self.call(move |connection| {
+            let mut select =
+                connection.prepare_cached("SELECT tag FROM events WHERE partition_id = ?1 AND position = ?2")?;
+            let mut tags = BTreeMap::new();
+            for (partition, position) in positions {
+                let tag = select.query_row(params![partition.get(), position.get()], |row| row.get(0)).optional()?;
+                tags.extend(tag.map(|tag| ((partition, position), tag)));
+            }
+            Ok(tags)
+        })
+        .await
+    }
+
+    async fn list_events_to(
+        &mut self,
+        partition: Partition,
+        anchors: &[(Uuid, Position)],
+        until: Position,
+        limit: u32,
+    ) -> StoreResult<Vec<Event>> {
+        let anchors = anchors.to_vec();
+        self.call(move |connection| {
+            // One short range of the index for each: the best `limit` of all
+            // ranges are among the best `limit` of each.
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                event_columns!(),
+                " FROM events
+                 WHERE audience_id = ?1 AND position > ?2 AND position <= ?3 AND partition_id = ?4
+                 ORDER BY position LIMIT ?5"
+            ))?;
+            let mut found = Vec::new();
+            for (anchor, after) in anchors {
+                let events =
+                    select.query_map(params![anchor, after.get(), until.get(), partition.get(), limit], event)?;
+                found.extend(events.collect::<rusqlite::Result<Vec<_>>>()?);
+            }
+            found.sort_unstable_by_key(|event| event.position);
+            found.truncate(limit as usize);
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn list_events_of_known(
+        &mut self,
+        viewer: UserId,
+        partition: Partition,
+        after: Position,
+        until: Position,
+        limit: u32,
+    ) -> StoreResult<Vec<Event>> {
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                event_columns!(),
+                " FROM events e INDEXED BY events_to_acquaintances
+                 WHERE e.audience_kind = 'acquaintances' AND e.partition_id = ?2
+                   AND e.position > ?3 AND e.position <= ?4 AND e.audience_id <> ?1
+                   AND (EXISTS (SELECT 1 FROM friendships f WHERE f.user_id = ?1 AND f.friend_id = e.audience_id)
+                     OR EXISTS (SELECT 1 FROM memberships theirs
+                                JOIN memberships mine ON mine.conversation_id = theirs.conversation_id
+                                WHERE theirs.user_id = e.audience_id AND mine.user_id = ?1)
+                     OR EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = ?1 AND b.blocked_id = e.audience_id)
+                     OR EXISTS (SELECT 1 FROM friend_requests r
+                                WHERE r.requester_id = ?1 AND r.addressee_id = e.audience_id)
+                     OR EXISTS (SELECT 1 FROM friend_requests r
+                                WHERE r.addressee_id = ?1 AND r.requester_id = e.audience_id AND r.hidden = 0))
+                 ORDER BY e.position LIMIT ?5"
+            ))?;
+            let parameters = params![viewer.as_uuid(), partition.get(), after.get(), until.get(), limit];
+            let events = select.query_map(parameters, event)?;
+            Ok(events.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+}
+
+fn positions(connection: &Connection, select: &str) -> SqlResult<BTreeMap<Partition, Position>> {
+    let mut select = connection.prepare_cached(select)?;
+    let positions =
+        select.query_map([], |row| Ok((Partition::from_stored(row.get(0)?), Position::from_stored(row.get(1)?))))?;
+    Ok(positions.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The last position of every partition.
+pub(crate) fn heads(connection: &Connection) -> SqlResult<BTreeMap<Partition, Position>> {
+    positions(connection, "SELECT partition_id, head FROM log_partitions")
+}
+
+/// Removes what lies below the floor; see [`Store::purge_events`](messenger_core::store::Store::purge_events).
+pub(crate) fn purge(connection: &Connection, partition: Partition, floor: Position) -> SqlResult<()> {
+    let floor: i64 = connection
+        .prepare_cached(
+            "UPDATE log_partitions SET floor = max(floor, min(head, ?2)) WHERE partition_id = ?1 RETURNING floor",
+        )?
+        .query_row(params![partition.get(), floor.get()], |row| row.get(0))?;
+    connection
+        .prepare_cached("DELETE FROM events WHERE partition_id = ?1 AND position < ?2")?
+        .execute(params![partition.get(), floor])?;
+    Ok(())
+}
+
+/// See [`Store::find_position_before`](messenger_core::store::Store::find_position_before).
+pub(crate) fn position_before(
+    connection: &Connection,
+    partition: Partition,
+    before: Timestamp,
+) -> SqlResult<Option<Position>> {
+    let mut select = connection.prepare_cached(
+        "SELECT position FROM events WHERE partition_id = ?1 AND at < ?2 ORDER BY at DESC, position DESC LIMIT 1",
+    )?;
+    let parameters = params![partition.get(), before.as_millis()];
+    Ok(select.query_row(parameters, |row| row.get(0).map(Position::from_stored)).optional()?)
 }

@@ -150,6 +150,24 @@ impl FriendshipQueries for Handle {
         .await
     }
 
+    async fn find_acquaintances(&mut self, user: UserId) -> StoreResult<Vec<UserId>> {
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT friend_id FROM friendships WHERE user_id = ?1
+                 UNION
+                 SELECT theirs.user_id FROM memberships mine
+                 JOIN memberships theirs ON theirs.conversation_id = mine.conversation_id
+                 WHERE mine.user_id = ?1 AND theirs.user_id <> ?1
+                 UNION SELECT blocker_id FROM blocks WHERE blocked_id = ?1
+                 UNION SELECT requester_id FROM friend_requests WHERE addressee_id = ?1
+                 UNION SELECT addressee_id FROM friend_requests WHERE requester_id = ?1 AND hidden = 0",
+            )?;
+            let users = select.query_map([user.as_uuid()], |row| row.get(0).map(UserId::from_uuid))?;
+            Ok(users.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64> {
         self.call(move |connection| {
             let mut count = connection.prepare_cached(

@@ -140,12 +140,20 @@ impl MessageQueries for Handle {
     }
 
     async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
+        let counts = self.count_each_sent_after(&[(conversation, sender, seq)]).await?;
+        Ok(counts.into_iter().sum())
+    }
+
+    async fn count_each_sent_after(&mut self, keys: &[(ConversationId, UserId, Seq)]) -> StoreResult<Vec<i64>> {
+        let keys = keys.to_vec();
         self.call(move |connection| {
             let mut count = connection.prepare_cached(
                 "SELECT count(*) FROM messages WHERE conversation_id = ?1 AND seq > ?2 AND sender_id = ?3",
             )?;
-            let parameters = params![conversation.as_uuid(), seq.get(), sender.as_uuid()];
-            Ok(count.query_row(parameters, |row| row.get(0))?)
+            let counts = keys.iter().map(|(conversation, sender, seq)| {
+                count.query_row(params![conversation.as_uuid(), seq.get(), sender.as_uuid()], |row| row.get(0))
+            });
+            Ok(counts.collect::<rusqlite::Result<_>>()?)
         })
         .await
     }

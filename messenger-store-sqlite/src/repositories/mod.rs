@@ -6,7 +6,7 @@
 
 mod conversations;
 mod credentials;
-mod events;
+pub(crate) mod events;
 mod friendships;
 mod messages;
 mod sessions;

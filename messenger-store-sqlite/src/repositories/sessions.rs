@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::id::{SessionId, UserId};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefreshToken};
+use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefreshToken, StoredTicket, TicketHash};
 use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use rusqlite::{OptionalExtension as _, params};
 
@@ -150,6 +150,43 @@ impl SessionRepository for Handle {
                 "INSERT INTO refresh_tokens (token_hash, session_id, generation) VALUES (?1, ?2, ?3)",
             )?;
             insert.execute(params![token.hash.as_bytes(), token.session_id.as_uuid(), token.generation])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()> {
+        let ticket = *ticket;
+        self.call(move |connection| {
+            let mut insert = connection
+                .prepare_cached("INSERT INTO tickets (ticket_hash, session_id, expires_at) VALUES (?1, ?2, ?3)")?;
+            insert.execute(params![
+                ticket.hash.as_bytes(),
+                ticket.session_id.as_uuid(),
+                ticket.expires_at.as_millis()
+            ])?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn take_ticket(&mut self, hash: &TicketHash) -> StoreResult<Option<StoredTicket>> {
+        let hash = *hash;
+        self.call(move |connection| {
+            let mut delete = connection
+                .prepare_cached("DELETE FROM tickets WHERE ticket_hash = ?1 RETURNING session_id, expires_at")?;
+            let taken = delete.query_row([hash.as_bytes()], |row| {
+                let session_id = SessionId::from_uuid(row.get(0)?);
+                Ok(StoredTicket { hash, session_id, expires_at: Timestamp::from_millis(row.get(1)?) })
+            });
+            Ok(taken.optional()?)
+        })
+        .await
+    }
+
+    async fn delete_expired_tickets(&mut self, now: Timestamp) -> StoreResult<()> {
+        self.call(move |connection| {
+            connection.prepare_cached("DELETE FROM tickets WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
             Ok(())
         })
         .await

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::SqliteStore;
+use super::{SqliteOptions, SqliteStore};
 use messenger_core::clock::Timestamp;
 use messenger_core::conversation::{Conversation, ConversationKind, Group, Membership, Role, Title};
 use messenger_core::event::{Audience, Fact, NewEvent};
@@ -23,9 +23,19 @@ pub(crate) struct TestStore {
 
 impl TestStore {
     pub(crate) async fn open() -> Self {
+        Self::open_with(SqliteOptions::new).await
+    }
+
+    /// A store with the options that `options` makes of its path.
+    pub(crate) async fn open_with(options: impl FnOnce(PathBuf) -> SqliteOptions) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
-        let store = SqliteStore::open(directory.path().join("messenger.db")).await.expect("opens");
+        let store = SqliteStore::open_with(options(directory.path().join("messenger.db"))).await.expect("opens");
         Self { store, directory }
+    }
+
+    /// Closes the store and answers its directory.
+    pub(crate) fn into_directory(self) -> TempDir {
+        self.directory
     }
 
     pub(crate) fn path(&self) -> PathBuf {

@@ -2,10 +2,11 @@
 
 mod checkpoints;
 mod files;
+#[allow(dead_code, reason = "some of it is for the tests outside")]
 mod fixtures;
 mod pragmas;
 mod repositories;
 mod transactions;
 mod unique_keys;
 
-use crate::SqliteStore;
+use crate::{SqliteOptions, SqliteStore};

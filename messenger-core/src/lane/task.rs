@@ -1,0 +1,36 @@
+//! The task behind a queue.
+
+use std::sync::Weak;
+
+use tokio::sync::mpsc;
+
+use super::queue::Waiting;
+use crate::Messenger;
+use crate::messenger::Inner;
+
+/// Takes what is waiting, has it done, answers; until the messenger is gone.
+///
+/// It holds the messenger for the time of a batch alone, and not any more when
+/// the callers are answered: whoever then drops the last messenger has closed
+/// the store.
+pub(crate) async fn run(messenger: Weak<Inner>, mut queue: mpsc::Receiver<Waiting>, batch_limit: usize) {
+    let mut taken = Vec::new();
+    while queue.recv_many(&mut taken, batch_limit).await > 0 {
+        // Nobody waits for an answer any more, so nobody is told of the change.
+        taken.retain(|waiting: &Waiting| !waiting.reply.is_closed());
+        if taken.is_empty() {
+            continue;
+        }
+        let (operations, replies): (Vec<_>, Vec<_>) =
+            taken.drain(..).map(|Waiting { operation, reply }| (operation, reply)).unzip();
+        // Callers hold the messenger while they wait.
+        let Some(inner) = messenger.upgrade() else { return };
+        let messenger = Messenger { inner };
+        let answers = messenger.run_batch(&operations).await;
+        drop(messenger);
+        for (reply, answer) in replies.into_iter().zip(answers) {
+            // The caller may have gone away meanwhile.
+            let _ = reply.send(answer);
+        }
+    }
+}

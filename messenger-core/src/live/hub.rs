@@ -1,0 +1,215 @@
+//! The hub: who is connected, and what waits for them.
+//!
+//! A durable event is never dropped from a connection that stays open: a
+//! connection that cannot keep up is closed with a reason that says *resume*.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+
+use crate::cursor::Places;
+use crate::delivery::Delivery;
+use crate::event::Fact;
+use crate::id::{SessionId, UserId};
+
+/// How many events may wait for one connection.
+const QUEUE_LENGTH: usize = 512;
+
+/// Why a subscription ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The connection did not keep up: subscribe again with the last cursor.
+    Lagging,
+    /// The log is another one now: take a new snapshot.
+    ResyncRequired,
+    /// The session was ended.
+    SessionEnded,
+    /// The messenger shuts down: subscribe again, elsewhere or later.
+    ShuttingDown,
+}
+
+/// What waits in a connection's queue.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    /// Something that happened.
+    Event(Arc<Delivery>),
+    /// Everything up to these places has been queued before.
+    Mark(Arc<Places>),
+}
+
+/// An event with the users who may see it.
+pub(super) struct Addressed {
+    pub(super) delivery: Arc<Delivery>,
+    pub(super) receivers: Vec<UserId>,
+}
+
+/// Who is connected, and how far the log has been handed out.
+pub(crate) struct Hub {
+    // A std mutex: nothing is awaited while it is held, and what is done under
+    // it is a walk over maps.
+    state: Mutex<State>,
+    next_id: AtomicU64,
+}
+
+struct State {
+    epoch: u64,
+    places: Places,
+    connections: HashMap<UserId, Vec<Connection>>,
+}
+
+struct Connection {
+    id: u64,
+    session: Option<SessionId>,
+    queue: mpsc::Sender<Item>,
+    closed: Arc<OnceLock<CloseReason>>,
+}
+
+/// A connection's end of the hub. Dropping it disconnects.
+pub(super) struct Registration {
+    hub: Arc<Hub>,
+    user: UserId,
+    id: u64,
+    pub(super) epoch: u64,
+    /// Up to here everything was handed out before the registration; after it,
+    /// everything comes through the queue.
+    pub(super) places: Places,
+    pub(super) queue: mpsc::Receiver<Item>,
+    closed: Arc<OnceLock<CloseReason>>,
+}
+
+impl Registration {
+    /// Why the queue ended.
+    pub(super) fn close_reason(&self) -> CloseReason {
+        self.closed.get().copied().unwrap_or(CloseReason::ShuttingDown)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let mut state = self.hub.state();
+        if let Some(connections) = state.connections.get_mut(&self.user) {
+            connections.retain(|connection| connection.id != self.id);
+            if connections.is_empty() {
+                state.connections.remove(&self.user);
+            }
+        }
+    }
+}
+
+impl Hub {
+    /// A hub that hands out what comes after `places`.
+    pub(crate) fn new(epoch: u64, places: Places) -> Self {
+        let state = State { epoch, places, connections: HashMap::new() };
+        Self { state: Mutex::new(state), next_id: AtomicU64::new(0) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while it was held would have to come from a map: the state
+        // is whole, so go on.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// How far the log has been handed out.
+    pub(crate) fn places(&self) -> (u64, Places) {
+        let state = self.state();
+        (state.epoch, state.places.clone())
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.state().connections.values().map(Vec::len).sum()
+    }
+
+    pub(super) fn register(self: &Arc<Self>, user: UserId, session: Option<SessionId>) -> Registration {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
+        let closed = Arc::new(OnceLock::new());
+        let mut state = self.state();
+        let connection = Connection { id, session, queue: sender, closed: closed.clone() };
+        state.connections.entry(user).or_default().push(connection);
+        let (epoch, places) = (state.epoch, state.places.clone());
+        Registration { hub: self.clone(), user, id, epoch, places, queue, closed }
+    }
+
+    /// Hands out a batch, after which the log has been handed out up to
+    /// `places`. One critical section, so a registration sees all of a batch or
+    /// none of it.
+    pub(super) fn dispatch(&self, batch: &[Addressed], places: Places) {
+        let mut state = self.state();
+        for addressed in batch {
+            let ended = match addressed.delivery.event.event.fact {
+                Fact::SessionEnded { session_id } => Some(session_id),
+                _ => None,
+            };
+            for user in &addressed.receivers {
+                if let Some(connections) = state.connections.get_mut(user) {
+                    connections.retain(|connection| connection.offer(&Item::Event(addressed.delivery.clone())));
+                    if ended.is_some() {
+                        connections.retain(|connection| {
+                            let own = connection.session == ended;
+                            if own {
+                                connection.close(CloseReason::SessionEnded);
+                            }
+                            !own
+                        });
+                    }
+                }
+            }
+        }
+        state.places = places;
+    }
+
+    /// Tells every connection that everything up to now has been queued.
+    pub(super) fn mark(&self) {
+        let mut state = self.state();
+        let places = Arc::new(state.places.clone());
+        for connections in state.connections.values_mut() {
+            connections.retain(|connection| connection.offer(&Item::Mark(places.clone())));
+        }
+    }
+
+    /// The log is another one: everyone has to take a new snapshot.
+    pub(super) fn reset(&self, epoch: u64, places: Places) {
+        let mut state = self.state();
+        state.close_all(CloseReason::ResyncRequired);
+        state.epoch = epoch;
+        state.places = places;
+    }
+
+    /// Closes all connections.
+    pub(crate) fn close_all(&self, reason: CloseReason) {
+        self.state().close_all(reason);
+    }
+}
+
+impl State {
+    fn close_all(&mut self, reason: CloseReason) {
+        for connection in self.connections.values().flatten() {
+            connection.close(reason);
+        }
+        self.connections.clear();
+    }
+}
+
+impl Connection {
+    /// Queues an item; `false` when the connection is gone or was closed
+    /// because it does not keep up.
+    fn offer(&self, item: &Item) -> bool {
+        match self.queue.try_send(item.clone()) {
+            Ok(()) => true,
+            Err(TrySendError::Closed(_)) => false,
+            Err(TrySendError::Full(_)) => {
+                self.close(CloseReason::Lagging);
+                false
+            }
+        }
+    }
+
+    /// Says why; the queue ends when the connection is dropped after this.
+    fn close(&self, reason: CloseReason) {
+        // The first reason stands.
+        let _ = self.closed.set(reason);
+    }
+}

@@ -1,0 +1,156 @@
+//! The tailer: follows the log from where the hub stands.
+//!
+//! It is woken by this node's own commits, by hints from other nodes, and by a
+//! poll as the floor. Positions are dense, so it can prove that it missed
+//! nothing: a lost wake-up costs latency only.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+
+use super::audience::Audiences;
+use super::hub::{Addressed, Hub};
+use crate::Messenger;
+use crate::cursor::{Place, Places};
+use crate::error::{Error, Result};
+use crate::event::{Event, Partition, Position};
+use crate::messenger::Inner;
+use crate::service::events::LogView;
+use crate::service::hydrate::hydrate;
+use crate::store::{Snapshot, StoreError};
+
+/// The pause between polls right after something happened.
+const BUSY_PAUSE: Duration = Duration::from_millis(5);
+/// The pause that polling settles at when nothing happens: at most ten queries
+/// a second.
+const IDLE_PAUSE: Duration = Duration::from_millis(100);
+/// How many events of a partition one step takes.
+const BATCH: u32 = 500;
+/// How often every connection learns how far the log has been handed out.
+const MARK_INTERVAL: Duration = Duration::from_secs(25);
+
+/// Follows the log for one hub.
+pub(crate) struct Tailer {
+    messenger: Weak<Inner>,
+    hub: Arc<Hub>,
+    audiences: Audiences,
+}
+
+impl Tailer {
+    /// Starts to follow the log until the messenger is dropped.
+    pub(crate) fn spawn(messenger: Weak<Inner>, hub: Arc<Hub>, wake: Arc<Notify>) {
+        let mut tailer = Self { messenger, hub, audiences: Audiences::default() };
+        tokio::spawn(async move {
+            let mut pause = BUSY_PAUSE;
+            let mut next_mark = Instant::now() + MARK_INTERVAL;
+            loop {
+                match tailer.step().await {
+                    None => return,
+                    Some(Ok(0)) => pause = (pause * 2).min(IDLE_PAUSE),
+                    Some(Ok(_)) => pause = BUSY_PAUSE,
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, "the log could not be read, trying again");
+                        pause = IDLE_PAUSE;
+                    }
+                }
+                if Instant::now() >= next_mark {
+                    tailer.hub.mark();
+                    next_mark = Instant::now() + MARK_INTERVAL;
+                }
+                // Woken or not, the next step looks for itself.
+                let _ = timeout(pause, wake.notified()).await;
+            }
+        });
+    }
+
+    /// Hands out what is new; answers how many events that were, or `None` when
+    /// the messenger is gone.
+    async fn step(&mut self) -> Option<Result<usize>> {
+        let messenger = Messenger { inner: self.messenger.upgrade()? };
+        Some(self.advance(&messenger).await)
+    }
+
+    async fn advance(&mut self, messenger: &Messenger) -> Result<usize> {
+        let heads = messenger.inner.store.poll_log().await?;
+        let (_, mut places) = self.hub.places();
+        let behind: Vec<_> =
+            heads.iter().filter(|(partition, head)| **head != places.get(**partition).position).collect();
+        if behind.is_empty() {
+            return Ok(0);
+        }
+        let mut snapshot = messenger.read().await?;
+        let mut events = Vec::new();
+        for (partition, head) in behind {
+            let Some(news) = read_news(&mut snapshot, *partition, places.get(*partition), *head).await? else {
+                return self.start_over(&mut snapshot).await;
+            };
+            if let Some(last) = news.last() {
+                places.set(*partition, Place { position: last.position, tag: last.event.tag });
+            }
+            events.extend(news);
+        }
+        let receivers = self.audiences.resolve(&mut snapshot, &events).await?;
+        let deliveries = hydrate(&mut snapshot, events).await?;
+        let batch: Vec<_> = deliveries
+            .into_iter()
+            .zip(receivers)
+            .map(|(delivery, receivers)| Addressed { delivery: Arc::new(delivery), receivers })
+            .collect();
+        self.hub.dispatch(&batch, places);
+        Ok(batch.len())
+    }
+
+    /// The log is not the one that was followed: a backup was restored, or a
+    /// failover lost its tail. Nobody may go on from where they stood.
+    async fn start_over(&mut self, snapshot: &mut Box<dyn Snapshot>) -> Result<usize> {
+        tracing::warn!("the event log is not the one that was followed: all clients have to resynchronise");
+        let log = LogView::read(snapshot).await?;
+        self.audiences.clear();
+        self.hub.reset(log.epoch(), log.places());
+        Ok(0)
+    }
+}
+
+/// The next events of a partition; `None` when the log does not go on from
+/// `place`.
+async fn read_news(
+    snapshot: &mut Box<dyn Snapshot>,
+    partition: Partition,
+    place: Place,
+    head: Position,
+) -> Result<Option<Vec<Event>>> {
+    if head < place.position {
+        return Ok(None);
+    }
+    // The event stood on is read again, to see that it is still the same.
+    let before = Position::from_stored((place.position.get() - 1).max(0));
+    let mut events = snapshot.events().list_events(partition, before, BATCH).await?;
+    if place.position > Position::ZERO {
+        match events.first() {
+            Some(first) if first.position == place.position && first.event.tag == place.tag => {
+                events.remove(0);
+            }
+            _ => return Ok(None),
+        }
+    }
+    let mut expected = place.position;
+    for event in &events {
+        expected = expected.next();
+        if event.position != expected {
+            let message = format!("partition {} has a hole at position {}", partition.get(), expected.get());
+            return Err(Error::Store(StoreError::Defect(message)));
+        }
+    }
+    Ok(Some(events))
+}
+
+impl Places {
+    /// Where a hub begins that has handed out nothing.
+    pub(crate) async fn of_log(messenger: &Messenger) -> Result<(u64, Self)> {
+        let mut snapshot = messenger.read().await?;
+        let log = LogView::read(&mut snapshot).await?;
+        Ok((log.epoch(), log.places()))
+    }
+}

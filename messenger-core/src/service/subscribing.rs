@@ -1,0 +1,66 @@
+//! Following what happens.
+
+use std::sync::Arc;
+
+use crate::Messenger;
+use crate::cursor::{Cursor, Places};
+use crate::error::{Error, Result};
+use crate::id::{SessionId, UserId};
+use crate::live::{CloseReason, Hub, Subscription, Tailer};
+
+impl Messenger {
+    /// The user's events after a cursor: what has happened, then what happens,
+    /// without a gap or a repeat between.
+    ///
+    /// The first subscription starts a task that follows the log, so this must
+    /// be called on a Tokio runtime that lives as long as the messenger.
+    pub async fn subscribe(&self, cursor: Cursor) -> Result<Subscription> {
+        let hub = self.hub().await?;
+        Ok(Subscription::new(self.clone(), hub, cursor, None))
+    }
+
+    /// The same for a connection that ends with its session.
+    pub async fn subscribe_session(&self, cursor: Cursor, session: SessionId) -> Result<Subscription> {
+        let hub = self.hub().await?;
+        Ok(Subscription::new(self.clone(), hub, cursor, Some(session)))
+    }
+
+    /// Has the log looked at now rather than at the next poll: for hints from
+    /// other nodes. A lost hint costs latency only.
+    pub fn wake(&self) {
+        self.inner.committed.notify_one();
+    }
+
+    /// How many subscriptions are connected.
+    pub fn subscription_count(&self) -> usize {
+        self.inner.hub.get().map_or(0, |hub| hub.connection_count())
+    }
+
+    /// Ends all subscriptions with [`CloseReason::ShuttingDown`].
+    pub fn close_subscriptions(&self) {
+        if let Some(hub) = self.inner.hub.get() {
+            hub.close_all(CloseReason::ShuttingDown);
+        }
+    }
+
+    /// Where a subscription of this user begins that wants only what happens
+    /// from now on.
+    pub async fn live_cursor(&self, user: UserId) -> Result<Cursor> {
+        let (epoch, places) = self.hub().await?.places();
+        Ok(Cursor { epoch, user_id: user, places })
+    }
+
+    async fn hub(&self) -> Result<Arc<Hub>> {
+        let hub = self
+            .inner
+            .hub
+            .get_or_try_init(|| async {
+                let (epoch, places) = Places::of_log(self).await?;
+                let hub = Arc::new(Hub::new(epoch, places));
+                Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.committed.clone());
+                Ok::<_, Error>(hub)
+            })
+            .await?;
+        Ok(hub.clone())
+    }
+}
