@@ -4,21 +4,16 @@ use std::time::Duration;
 
 use messenger_core::Messenger;
 use messenger_http::{AppOptions, RateLimits, Readiness, Stage, app};
-use poem::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
 use crate::cli::{Options, Switch, given};
 use crate::database::Database;
-use crate::listener::Listener;
+use crate::server::Server;
 use crate::{logging, signing_key};
 
 /// How often sessions that ended by themselves are removed.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
-
-/// How long a connection may say nothing. More than load balancers keep one
-/// (60 s), so that they close it first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How much of the draining time new connections are still taken in, so that
 /// a load balancer sees `/ready` turn before it meets a closed door.
@@ -32,24 +27,21 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(|error| Failure::Run(format!("cannot hear signals: {error}")))?;
     let readiness = Readiness::starting();
     let store = database.open().await?;
-    let listener = Listener::bind(options.listen)
+    let server = Server::bind(options.listen)
         .await
         .map_err(|error| Failure::Run(format!("cannot listen on {}: {error}", options.listen)))?;
     let messenger = Messenger::builder(store).signing_keys(keys).build();
     let app = app(messenger.clone(), app_options(&options, readiness.clone()));
-    tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     readiness.enter(Stage::Serving);
 
     let purge = tokio::spawn(purge_sessions(messenger));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
-    let served = Server::new_with_acceptor(listener)
-        .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain.saturating_sub(announce)))
-        .await;
+    server.run(app, stop(signals, readiness, announce), drain.saturating_sub(announce)).await;
     purge.abort();
     tracing::info!("stopped");
-    served.map_err(|error| Failure::Run(format!("cannot serve: {error}")))
+    Ok(())
 }
 
 fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
