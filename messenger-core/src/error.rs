@@ -165,6 +165,16 @@ macro_rules! refusals {
                 }
             }
 
+            /// The refusal of this code, for a document that shows what it says;
+            /// [`Refusal::NotFriends`] names nobody.
+            pub fn from_code(code: &str) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$name),)+
+                    "not_friends" => Some(Self::NotFriends(Vec::new())),
+                    _ => None,
+                }
+            }
+
             /// Every code there is, with its kind, for a document that lists them.
             pub const CODES: &'static [(&'static str, RefusalKind)] = &[
                 $(($code, RefusalKind::$kind),)+

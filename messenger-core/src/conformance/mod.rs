@@ -43,6 +43,7 @@ mod blocks;
 mod client_ids;
 mod cursors;
 mod directs;
+mod following;
 mod friendships;
 mod groups;
 mod hidden;
@@ -147,6 +148,7 @@ pub const GROUPS: &[&[Case]] = &[
     client_ids::CASES,
     cursors::CASES,
     directs::CASES,
+    following::CASES,
     friendships::CASES,
     groups::CASES,
     hidden::CASES,

@@ -14,7 +14,7 @@ use super::{PROBLEM_JSON, Problem, ProblemBody, status_of_code};
 
 /// The codes that an operation answers beyond those of the
 /// [gate](crate::gate), which follow from its description.
-pub trait OperationErrors: Send + Sync + 'static {
+pub(crate) trait OperationErrors: Send + Sync + 'static {
     /// The codes, in the order in which the document shows them.
     const CODES: &'static [&'static str];
     /// The same, separated by spaces: what [`ApiResponse::meta`] hands to the
@@ -41,7 +41,7 @@ pub(crate) use operation_errors;
 
 /// Why an operation gave no answer.
 #[derive(Debug)]
-pub struct Failure<E> {
+pub(crate) struct Failure<E> {
     problem: Problem,
     operation: PhantomData<fn() -> E>,
 }

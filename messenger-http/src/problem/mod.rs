@@ -3,10 +3,10 @@
 mod codes;
 mod failure;
 
-pub(crate) use codes::refusal_of_code;
-pub use codes::{Code, all_codes, status_of_code};
+pub(crate) use codes::status_of_code;
+pub use codes::{Code, all_codes};
 pub(crate) use failure::operation_errors;
-pub use failure::{Failure, OperationErrors};
+pub(crate) use failure::{Failure, OperationErrors};
 
 use std::fmt;
 use std::time::Duration;

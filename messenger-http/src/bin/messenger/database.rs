@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use messenger_core::store::{Migrator, Store};
-use messenger_store_mysql::{MySqlMigrator, MySqlOptions, MySqlStore};
+use messenger_store_mysql::{ConnectError, MySqlMigrator, MySqlOptions, MySqlStore};
 use messenger_store_sqlite::{SqliteMigrator, SqliteOptions, SqliteStore};
 
 use crate::Failure;
@@ -49,6 +49,7 @@ impl Database {
             },
             Self::MySql(url) => match MySqlStore::connect(url).await {
                 Ok(store) => Ok(Arc::new(store)),
+                Err(error @ ConnectError::Options(_)) => Err(Failure::Usage(error.to_string())),
                 Err(error) => Err(Failure::Run(error.to_string())),
             },
         }

@@ -4,21 +4,16 @@ use std::time::Duration;
 
 use messenger_core::Messenger;
 use messenger_http::{AppOptions, RateLimits, Readiness, Stage, app};
-use poem::Server;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
 use crate::cli::{Options, Switch, given};
 use crate::database::Database;
-use crate::listener::Listener;
+use crate::server::Server;
 use crate::{logging, signing_key};
 
-/// How often sessions that ended by themselves are removed.
+/// How often sessions and events that ended by themselves are removed.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
-
-/// How long a connection may say nothing. More than load balancers keep one
-/// (60 s), so that they close it first.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// How much of the draining time new connections are still taken in, so that
 /// a load balancer sees `/ready` turn before it meets a closed door.
@@ -32,24 +27,23 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let signals = Signals::listen().map_err(|error| Failure::Run(format!("cannot hear signals: {error}")))?;
     let readiness = Readiness::starting();
     let store = database.open().await?;
-    let listener = Listener::bind(options.listen)
+    let server = Server::bind(options.listen)
         .await
         .map_err(|error| Failure::Run(format!("cannot listen on {}: {error}", options.listen)))?;
     let messenger = Messenger::builder(store).signing_keys(keys).build();
     let app = app(messenger.clone(), app_options(&options, readiness.clone()));
-    tracing::info!(address = %listener.address(), version = env!("CARGO_PKG_VERSION"), "serving");
+    tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     readiness.enter(Stage::Serving);
 
-    let purge = tokio::spawn(purge_sessions(messenger));
+    let keep_events = Duration::from_hours(24 * u64::from(options.event_retention_days));
+    let purge = tokio::spawn(purge(messenger.clone(), keep_events));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
-    let served = Server::new_with_acceptor(listener)
-        .idle_timeout(IDLE_TIMEOUT)
-        .run_with_graceful_shutdown(app, stop(signals, readiness, announce), Some(drain.saturating_sub(announce)))
-        .await;
+    let stopping = drain_all(stop(signals, readiness, announce), messenger);
+    server.run(app, stopping, drain.saturating_sub(announce)).await;
     purge.abort();
     tracing::info!("stopped");
-    served.map_err(|error| Failure::Run(format!("cannot serve: {error}")))
+    Ok(())
 }
 
 fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
@@ -60,6 +54,13 @@ fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
         readiness,
         ..AppOptions::default()
     }
+}
+
+/// When it is time to stop, tells every stream to connect elsewhere: a stream
+/// ends by itself only with its client.
+async fn drain_all(stop: impl Future<Output = ()>, messenger: Messenger) {
+    stop.await;
+    messenger.close_subscriptions();
 }
 
 struct Signals {
@@ -97,14 +98,19 @@ async fn stop(mut signals: Signals, readiness: Readiness, announce: Duration) {
 
 /// Removes what nobody can use any more. Every node does: whoever comes second
 /// finds nothing.
-async fn purge_sessions(messenger: Messenger) {
+async fn purge(messenger: Messenger, keep_events: Duration) {
     let mut interval = tokio::time::interval(PURGE_INTERVAL);
     loop {
         interval.tick().await;
-        match messenger.purge_expired_sessions().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed expired sessions"),
-            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
-        }
+        report("expired sessions", messenger.purge_expired_sessions().await);
+        report("old events", messenger.purge_events(keep_events).await);
+    }
+}
+
+fn report(what: &str, removed: messenger_core::Result<u64>) {
+    match removed {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "removed {what}"),
+        Err(error) => tracing::warn!(%error, "cannot remove {what}"),
     }
 }
