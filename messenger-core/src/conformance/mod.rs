@@ -185,3 +185,30 @@ pub const GROUPS: &[&[Case]] = &[
 pub fn cases() -> impl Iterator<Item = &'static Case> {
     GROUPS.iter().copied().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list that is not in [`GROUPS`], or a file that is not even a module,
+    /// would be left out on every store alike.
+    #[test]
+    fn every_file_with_cases_is_listed() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/conformance");
+        for entry in std::fs::read_dir(directory).expect("the suite's directory") {
+            let path = entry.expect("a file").path();
+            let text = std::fs::read_to_string(&path).expect("a source file");
+            let group = path.file_stem().expect("a name").to_str().expect("UTF-8");
+            if text.contains("CASES: &[Case]") && group != "mod" {
+                let prefix = format!("{group}::");
+                assert!(cases().any(|case| case.name.starts_with(&prefix)), "{group} has cases that are not listed");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_list_is_long_enough() {
+        let isolated = cases().filter(|case| matches!(case.run, Run::Isolated(_))).count();
+        assert!(isolated >= FEWEST_ISOLATED, "{isolated}");
+    }
+}
