@@ -30,6 +30,7 @@ mod harness;
 mod histories;
 mod history_of;
 mod people;
+mod poller;
 mod race;
 mod replica;
 mod rows;
@@ -59,6 +60,7 @@ mod locks;
 mod many_histories;
 mod nodes;
 mod races_among_people;
+mod races_for_positions;
 mod races_in_conversations;
 mod races_to_refuse;
 
@@ -174,6 +176,7 @@ pub const GROUPS: &[&[Case]] = &[
     many_histories::CASES,
     nodes::CASES,
     races_among_people::CASES,
+    races_for_positions::CASES,
     races_in_conversations::CASES,
     races_to_refuse::CASES,
 ];
