@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// How long a process may take to start or to end.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An empty directory to run it in.
 pub struct Place {
@@ -251,7 +251,7 @@ fn path() -> &'static Path {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let messages = String::from_utf8(output.stdout).expect("UTF-8");
         let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let executable = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).last();
-        executable.expect("cargo says where it is")
+        let mut executables = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+        executables.next().expect("cargo says where it is")
     })
 }
