@@ -41,9 +41,8 @@ pub(super) struct Exchange<'a> {
 }
 
 /// What a client of an HTTP service has no business to read in an error.
-const INTERNALS: [&str; 12] = [
-    "hunter2", "sqlite", "mysql", "mariadb", "sqlx", "select ", "insert ", "panic", "unwrap", ".rs", "poem", "argon2",
-];
+const INTERNALS: [&str; 12] =
+    ["hunter2", "sqlite", "mysql", "mariadb", "sqlx", "select ", "insert ", "panic", "unwrap", ".rs", "poem", "argon2"];
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let document = messenger_http::document("");

@@ -40,7 +40,11 @@ pub struct Store {
 
 /// Runs every case on every store, as far as the command line asks for it.
 /// `closing` looks back at a run that was whole.
-pub fn run(stores: &[Store], groups: &'static [&'static [&'static [Case]]], closing: fn() -> Result<(), Failed>) -> ExitCode {
+pub fn run(
+    stores: &[Store],
+    groups: &'static [&'static [&'static [Case]]],
+    closing: fn() -> Result<(), Failed>,
+) -> ExitCode {
     let arguments = Arguments::from_args();
     std::panic::set_hook(Box::new(tell_panic));
     let grounds: Vec<_> = stores.iter().map(|store| Arc::new(Ground::on(*store))).collect();
