@@ -1,5 +1,7 @@
 //! Who asks: nobody in particular, or a user.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use poem::http::Method;
 use serde_json::{Value, json};
 
@@ -90,6 +92,8 @@ pub struct User {
     pub access_token: String,
     /// What gets the next tokens.
     pub refresh_token: String,
+    /// The session, as its access token names it.
+    pub session_id: String,
 }
 
 impl Client for User {
@@ -112,6 +116,7 @@ impl User {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         Self {
             app: app.clone(),
+            session_id: session_of(&text(&signed_in["tokens"]["access_token"])),
             id: text(&signed_in["user"]["id"]),
             username: text(&signed_in["user"]["username"]),
             access_token: text(&signed_in["tokens"]["access_token"]),
@@ -162,4 +167,12 @@ impl User {
     pub async fn say(&self, conversation: &str, body: &str) -> Value {
         self.post(format!("/v1/conversations/{conversation}/messages"), json!({"body": body})).await.created()
     }
+}
+
+/// The session that an access token names.
+fn session_of(access_token: &str) -> String {
+    let claims = access_token.split('.').nth(1).expect("a JWT has claims");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    claims["sid"].as_str().expect("a session").to_owned()
 }

@@ -40,6 +40,10 @@ pub(super) struct Exchange<'a> {
     pub(super) body: &'a [u8],
 }
 
+/// What a client of an HTTP service has no business to read in an error.
+const INTERNALS: [&str; 12] =
+    ["hunter2", "sqlite", "mysql", "mariadb", "sqlx", "select ", "insert ", "panic", "unwrap", ".rs", "poem", "argon2"];
+
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let document = messenger_http::document("");
     let mut operations = vec![];
@@ -96,6 +100,7 @@ impl Contract {
             }
             None => None,
         };
+        exchange.check_that_no_internals_show()?;
         exchange.check_headers(self, described)?;
         exchange.check_body(self, described)
     }
@@ -150,6 +155,14 @@ impl Exchange<'_> {
         let problem = serde_json::from_slice::<Value>(self.body).unwrap_or_default();
         let code = if self.status >= 400 { problem["code"].as_str() } else { None };
         code.unwrap_or_default().to_owned()
+    }
+
+    fn check_that_no_internals_show(&self) -> Result<(), String> {
+        let body = if self.status >= 400 { String::from_utf8_lossy(self.body).to_lowercase() } else { String::new() };
+        match INTERNALS.into_iter().find(|internal| body.contains(internal)) {
+            Some(internal) => Err(format!("it shows internals ({internal}): {body}")),
+            None => Ok(()),
+        }
     }
 
     /// The headers that the document tells are there; those that are always

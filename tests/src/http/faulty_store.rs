@@ -27,7 +27,10 @@ pub enum Fault {
 }
 
 /// What no answer may ever show.
-pub(super) const SECRET: &str = "mysql://root:hunter2@db/messenger";
+const SECRET: &str = "mysql://root:hunter2@db/messenger";
+
+/// What marks the panics of this store.
+pub(super) const ON_PURPOSE: &str = "a defect, made on purpose";
 
 pub(super) struct FaultyStore {
     inner: Arc<dyn Store>,
@@ -47,7 +50,7 @@ impl FaultyStore {
         let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         match fault {
             Some(Fault::Away) => Err(StoreError::Unavailable(SECRET.to_owned())),
-            Some(Fault::Panics) => panic!("a defect, made on purpose: {SECRET}"),
+            Some(Fault::Panics) => panic!("{ON_PURPOSE}: {SECRET}"),
             Some(Fault::Hangs) => std::future::pending().await,
             Some(Fault::HangsOnChanges) if is_change => std::future::pending().await,
             Some(Fault::HangsOnChanges | Fault::LosesCommits) | None => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,6 +13,7 @@ use messenger_core::conformance::{Database, Harness, HarnessError};
 use tokio::runtime::{Builder, Runtime};
 
 use super::app::TestApp;
+use super::faulty_store::ON_PURPOSE;
 
 /// A case that takes longer hangs: it fails by name, not by the runner's end.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -39,12 +40,17 @@ pub struct Store {
 
 /// Runs every case on every store, as far as the command line asks for it.
 /// `closing` looks back at a run that was whole.
-pub fn run(stores: &[Store], cases: &'static [&'static [Case]], closing: fn() -> Result<(), Failed>) -> ExitCode {
+pub fn run(
+    stores: &[Store],
+    groups: &'static [&'static [&'static [Case]]],
+    closing: fn() -> Result<(), Failed>,
+) -> ExitCode {
     let arguments = Arguments::from_args();
+    std::panic::set_hook(Box::new(tell_panic));
     let grounds: Vec<_> = stores.iter().map(|store| Arc::new(Ground::on(*store))).collect();
     let mut trials = vec![];
     for ground in &grounds {
-        for case in cases.iter().copied().flatten() {
+        for case in groups.iter().copied().flatten().copied().flatten() {
             let ground = ground.clone();
             let name = format!("{}::{}", ground.store.name, case.name);
             trials.push(Trial::test(name, move || ground.run(case)));
@@ -72,6 +78,15 @@ pub fn run(stores: &[Store], cases: &'static [&'static [Case]], closing: fn() ->
     let unfiltered = Arguments { filter: None, exact: false, skip: vec![], ..arguments };
     let after = libtest_mimic::run(&unfiltered, closing_trials);
     if conclusion.has_failed() { conclusion.exit_code() } else { after.exit_code() }
+}
+
+/// One line for each panic, so that what a case's own text leaves out is not
+/// lost. Those that cases cause are no news.
+fn tell_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic_message(panic.payload());
+    if let Some(place) = panic.location().filter(|_| !message.contains(ON_PURPOSE)) {
+        println!("panicked at {place}: {message}");
+    }
 }
 
 /// A store with the harness that gives cases their databases.

@@ -19,6 +19,7 @@ macro_rules! cases {
 }
 
 mod closing;
+mod errors;
 mod story;
 
 const STORES: &[Store] = &[
@@ -26,8 +27,8 @@ const STORES: &[Store] = &[
     Store { name: "mysql", start: || Ok(Box::new(MySqlHarness::start()?)) },
 ];
 
-const CASES: &[&[Case]] = &[story::CASES];
+const GROUPS: &[&[&[Case]]] = &[&[story::CASES], errors::CASES];
 
 fn main() -> ExitCode {
-    run(STORES, CASES, closing::every_answer_in_the_document_was_seen)
+    run(STORES, GROUPS, closing::every_answer_in_the_document_was_seen)
 }
