@@ -41,9 +41,8 @@ pub(super) struct Exchange<'a> {
 }
 
 /// What a client of an HTTP service has no business to read in an error.
-const INTERNALS: [&str; 12] = [
-    "hunter2", "sqlite", "mysql", "mariadb", "sqlx", "select ", "insert ", "panic", "unwrap", ".rs", "poem", "argon2",
-];
+const INTERNALS: [&str; 12] =
+    ["hunter2", "sqlite", "mysql", "mariadb", "sqlx", "select ", "insert ", "panic", "unwrap", ".rs", "poem", "argon2"];
 
 static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
     let document = messenger_http::document("");
@@ -118,7 +117,8 @@ impl Operation {
     fn response(&self, status: u16, code: &str) -> Result<&Value, String> {
         let response = self.described["responses"].get(status.to_string());
         let response = response.ok_or_else(|| format!("{} does not tell of {status} {code}", self.id))?;
-        if status >= 400 && !response["x-codes"].as_array().is_some_and(|codes| codes.iter().any(|known| known == code)) {
+        if status >= 400 && !response["x-codes"].as_array().is_some_and(|codes| codes.iter().any(|known| known == code))
+        {
             return Err(format!("{} does not tell of the code {code} with {status}", self.id));
         }
         Ok(response)

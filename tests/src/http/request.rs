@@ -121,8 +121,7 @@ impl Request {
         let mut response = answered.unwrap_or_else(|_| panic!("{asked} was not answered within {TIME_LIMIT:?}"));
         let body = response.take_body().into_vec().await.expect("a whole body");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let exchange =
-            Exchange { method: &self.method, path: &self.path, status, headers: &headers, body: &body };
+        let exchange = Exchange { method: &self.method, path: &self.path, status, headers: &headers, body: &body };
         if let Err(reason) = Contract::get().check(&exchange) {
             panic!("{asked} answered {status}: {reason}");
         }

@@ -40,7 +40,11 @@ pub struct Store {
 
 /// Runs every case on every store, as far as the command line asks for it.
 /// `closing` looks back at a run that was whole.
-pub fn run(stores: &[Store], groups: &'static [&'static [&'static [Case]]], closing: fn() -> Result<(), Failed>) -> ExitCode {
+pub fn run(
+    stores: &[Store],
+    groups: &'static [&'static [&'static [Case]]],
+    closing: fn() -> Result<(), Failed>,
+) -> ExitCode {
     let arguments = Arguments::from_args();
     std::panic::set_hook(Box::new(tell_panic));
     let grounds: Vec<_> = stores.iter().map(|store| Arc::new(Ground::on(*store))).collect();
@@ -137,8 +141,17 @@ fn run_on(runtime: &Runtime, harness: &dyn Harness, case: &'static Case) -> Resu
 
 async fn run_case(database: &Arc<dyn Database>, case: &'static Case) -> Result<(), String> {
     let store = database.open().await.map_err(|error| format!("the harness failed: {error}"))?;
+    let handles = Arc::downgrade(&store);
     let future = (case.run)(TestApp::over(store, seed_of(case.name)));
     let ended = tokio::time::timeout(TIME_LIMIT, future).await;
+    // A change that has begun is brought to its end though nobody waits for it.
+    // The database may keep one handle.
+    for _ in 0..200 {
+        if handles.strong_count() <= 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     ended.map_err(|_| format!("it did not end within {TIME_LIMIT:?}"))
 }
 

@@ -12,9 +12,9 @@ pub(crate) fn every_answer_in_the_document_was_seen() -> Result<(), Failed> {
     for operation in contract.operations() {
         for (status, response) in operation.described["responses"].as_object().expect("responses") {
             let number = status.parse().expect("a status");
-            let codes = response["x-codes"].as_array().map_or(vec![""], |codes| {
-                codes.iter().map(|code| code.as_str().expect("a code")).collect()
-            });
+            let codes = response["x-codes"]
+                .as_array()
+                .map_or(vec![""], |codes| codes.iter().map(|code| code.as_str().expect("a code")).collect());
             for code in codes {
                 if !contract.seen.has(&operation.id, number, code) {
                     missing.push(format!("{} {status} {code}", operation.id));
@@ -25,5 +25,6 @@ pub(crate) fn every_answer_in_the_document_was_seen() -> Result<(), Failed> {
     if missing.is_empty() {
         return Ok(());
     }
-    Err(format!("{} answers are in the document and no case got them:\n  {}", missing.len(), missing.join("\n  ")).into())
+    Err(format!("{} answers are in the document and no case got them:\n  {}", missing.len(), missing.join("\n  "))
+        .into())
 }

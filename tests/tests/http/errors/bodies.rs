@@ -69,8 +69,7 @@ impl Shape {
     /// in another way.
     fn tells_apart(&self, field: &str) -> bool {
         let body = Schemas::of(&Contract::get().document).resolve(self.operation.body_schema().expect("a body"));
-        body["oneOf"].is_array()
-            && (body["discriminator"]["propertyName"] == field || body["discriminator"].is_null())
+        body["oneOf"].is_array() && (body["discriminator"]["propertyName"] == field || body["discriminator"].is_null())
     }
 
     /// Sends the body and expects it to be refused for these fields.
@@ -156,7 +155,8 @@ async fn a_missing_field_is_named(app: TestApp) {
         }
     }
     // Without what tells them apart, the shapes cannot be told apart.
-    let [conversation, request] = ["create_conversation", "send_friend_request"].map(|id| Contract::get().operation(id));
+    let [conversation, request] =
+        ["create_conversation", "send_friend_request"].map(|id| Contract::get().operation(id));
     let empty = fixture.request(conversation, &fixture.valid(conversation).with_body(json!({}))).await;
     empty.refused_fields(400, "invalid_body", &["kind"]);
     let empty = fixture.request(request, &fixture.valid(request).with_body(json!({}))).await;

@@ -111,7 +111,11 @@ async fn ids_in_bodies_are_checked_too(app: TestApp) {
     strangers.sort_unstable();
     not_friends(refused, &strangers);
     // Nobody is their own friend, nor talks or keeps away from themselves.
-    ada.post("/v1/friend-requests", json!({"user_id": ada.id})).await.refused_fields(422, "invalid_value", &["user_id"]);
+    ada.post("/v1/friend-requests", json!({"user_id": ada.id})).await.refused_fields(
+        422,
+        "invalid_value",
+        &["user_id"],
+    );
     let by_name = ada.post("/v1/friend-requests", json!({"username": "ada"})).await;
     by_name.refused_fields(422, "invalid_value", &["username"]);
     ada.post("/v1/conversations", direct(&ada.id)).await.refused_fields(422, "invalid_value", &["user_id"]);
