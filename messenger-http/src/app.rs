@@ -22,6 +22,7 @@ use crate::docs_page::DocsFile;
 use crate::document::document_text;
 use crate::gate::{Access, Gate, Shared};
 use crate::limits::{Limiter, RateLimits};
+use crate::live::{SseEndpoint, WebSocketEndpoint};
 use crate::middleware::{Cors, Origin, Shell};
 use crate::problem::{Code, Problem};
 use crate::readiness::Readiness;
@@ -68,8 +69,9 @@ impl Default for AppOptions {
 ///
 /// Mount it anywhere in a poem app; set [`AppOptions::base_path`] to the place.
 /// Needs a Tokio runtime when it is called.
+#[allow(clippy::needless_pass_by_value, reason = "an app owns its messenger")]
 pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = Response> + 'static {
-    let mut paths = operations(messenger, &options);
+    let mut paths = operations(messenger.clone(), &options);
     let document = document_text(&options.base_path);
     add_get(&mut paths, "/openapi.json", move || {
         Response::builder()
@@ -77,6 +79,10 @@ pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = 
             .header(header::CACHE_CONTROL, "no-cache")
             .body(document.clone())
     });
+    let stream = SseEndpoint { messenger: messenger.clone(), ids: options.ids.clone() };
+    let websocket = WebSocketEndpoint { messenger: messenger.clone(), ids: options.ids.clone() };
+    add(&mut paths, Method::GET, "/v1/events/stream", stream.boxed());
+    add(&mut paths, Method::GET, "/v1/events/ws", websocket.boxed());
     for (path, file) in DocsFile::ALL {
         add_get(&mut paths, path, move || file.into_response());
     }
@@ -93,7 +99,11 @@ type Paths = HashMap<String, HashMap<Method, Arc<BoxEndpoint<'static>>>>;
 
 fn add_get(paths: &mut Paths, path: &str, answer: impl Fn() -> Response + Send + Sync + 'static) {
     let endpoint = poem::endpoint::make_sync(move |_| answer()).boxed();
-    paths.entry(path.to_owned()).or_default().insert(Method::GET, Arc::new(endpoint));
+    add(paths, Method::GET, path, endpoint);
+}
+
+fn add(paths: &mut Paths, method: Method, path: &str, endpoint: BoxEndpoint<'static>) {
+    paths.entry(path.to_owned()).or_default().insert(method, Arc::new(endpoint));
 }
 
 /// Every operation behind its gate, by the path that poem routes.

@@ -15,6 +15,7 @@ mod docs_page;
 mod document;
 mod gate;
 mod limits;
+mod live;
 mod middleware;
 mod params;
 pub mod problem;

@@ -2,6 +2,7 @@
 //! binary, the conformance suite's harness for each store, and what the HTTP
 //! suite stands on.
 
+pub mod binary;
 pub mod http;
 pub mod mysql;
 mod mysql_harness;

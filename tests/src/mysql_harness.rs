@@ -56,6 +56,13 @@ impl MySqlHarness {
         MySqlMigrator::new(MySqlOptions::new(&url)).up().await?;
         Ok(Leased { name, url })
     }
+
+    async fn grow_pool(&self) -> Result<Leased, HarnessError> {
+        let made = self.make_database().await?;
+        let sums = checksums(&made.url).await?;
+        self.pool.all.lock().unwrap_or_else(PoisonError::into_inner).push((made.clone(), sums));
+        Ok(made)
+    }
 }
 
 #[async_trait]
@@ -70,15 +77,7 @@ impl Harness for MySqlHarness {
 
     async fn isolated(&self) -> Result<Arc<dyn Database>, HarnessError> {
         let idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let leased = match idle {
-            Some(leased) => leased,
-            None => {
-                let made = self.make_database().await?;
-                let sums = checksums(&made.url).await?;
-                self.pool.all.lock().unwrap_or_else(PoisonError::into_inner).push((made.clone(), sums));
-                made
-            }
-        };
+        let leased = if let Some(leased) = idle { leased } else { self.grow_pool().await? };
         Ok(Arc::new(RolledBack { leased, pool: self.pool.clone(), store: Mutex::default() }))
     }
 

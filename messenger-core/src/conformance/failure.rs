@@ -3,6 +3,8 @@
 use std::fmt;
 use std::panic::Location;
 
+use super::harness::HarnessError;
+
 /// What a case comes to. A promise that does not hold is a panic of an
 /// assertion; a step on the way that fails is a [`Failure`].
 pub type Outcome = Result<(), Failure>;
@@ -11,6 +13,14 @@ pub type Outcome = Result<(), Failure>;
 pub struct Failure {
     message: String,
     place: &'static Location<'static>,
+}
+
+impl Failure {
+    /// A failure of what a case runs on.
+    #[track_caller]
+    pub(super) fn of_harness(error: &HarnessError) -> Self {
+        Self { message: format!("the harness failed: {error}"), place: Location::caller() }
+    }
 }
 
 impl<E: std::error::Error> From<E> for Failure {

@@ -91,7 +91,7 @@ async fn replay_in_random_chunks(world: &World, number: usize) -> Outcome {
 }
 
 async fn live_with_random_disconnects_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    let node = start(nodes).await?;
+    let node = nodes.start().await?;
     for number in 0..HISTORIES {
         live(&node, &node, number).await?;
     }
@@ -99,15 +99,11 @@ async fn live_with_random_disconnects_shows_what_a_snapshot_shows(nodes: &Nodes)
 }
 
 async fn live_on_another_node_shows_what_a_snapshot_shows(nodes: &Nodes) -> Outcome {
-    let (actors, clients) = (start(nodes).await?, start(nodes).await?);
+    let (actors, clients) = (nodes.start().await?, nodes.start().await?);
     for number in 0..HISTORIES {
         live(&actors, &clients, number).await?;
     }
     Ok(())
-}
-
-async fn start(nodes: &Nodes) -> Result<World, Failure> {
-    nodes.start().await.map_err(|error| std::io::Error::other(error).into())
 }
 
 /// The users act on one node; their clients are connected to another, come and

@@ -1,10 +1,12 @@
 //! Reading a conversation's history.
 
 use super::failure::Outcome;
+use super::people::page;
 use super::rows::seq;
 use super::world::World;
 use super::{Case, isolated};
 use crate::error::Result;
+use crate::id::{ConversationId, UserId};
 use crate::page::Limit;
 use crate::service::history::HistoryAt;
 
@@ -19,19 +21,19 @@ pub(super) const CASES: &[Case] = isolated!("history":
     walking_on_from_the_beginning_reaches_every_message,
 );
 
+async fn write_ten(w: &World, ada: UserId) -> Result<ConversationId> {
+    let group = w.group(ada, &[]).await?;
+    for number in 1..=10 {
+        w.say(ada, group, &number.to_string()).await?;
+    }
+    Ok(group)
+}
+
 /// Numbers, and whether there is more before and after, of a history of ten.
 async fn read(w: &World, at: HistoryAt, limit: i64) -> Result<(Vec<i64>, bool, bool)> {
     let ada = w.user("ada").await?;
-    let group = match w.messenger.list_conversations(ada, super::people::page()).await?.items.pop() {
-        Some(view) => view.conversation.id,
-        None => {
-            let group = w.group(ada, &[]).await?;
-            for number in 1..=10 {
-                w.say(ada, group, &number.to_string()).await?;
-            }
-            group
-        }
-    };
+    let made = w.messenger.list_conversations(ada, page()).await?.items.pop().map(|view| view.conversation.id);
+    let group = if let Some(group) = made { group } else { write_ten(w, ada).await? };
     let limit = Limit::parse(limit).expect("a limit");
     let page = w.messenger.list_messages(ada, group, at, limit).await?;
     Ok((page.items.iter().map(|message| message.seq.get()).collect(), page.has_before, page.has_after))

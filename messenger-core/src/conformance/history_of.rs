@@ -4,7 +4,7 @@ use super::people::{draft, draft_under};
 use super::rows::{body, client_id, title};
 use super::world::World;
 use crate::conversation::Role;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{ConversationId, UserId};
 use crate::message::{Message, Seq};
 use crate::page::PageRequest;
@@ -36,7 +36,7 @@ fn pick<T: Copy>(w: &World, of: &[T]) -> T {
     of[usize::try_from(w.ids.next_u64() % of.len() as u64).expect("few")]
 }
 
-/// Somebody does something, or is refused. Answers what it was.
+/// Somebody does something, or is refused by the rules. Answers what it was.
 pub(super) async fn act(w: &World, cast: &Cast) -> String {
     let (who, whom) = (pick(w, cast.users()), pick(w, cast.users()));
     // Talk is more frequent than everything else.
@@ -48,7 +48,10 @@ pub(super) async fn act(w: &World, cast: &Cast) -> String {
     let names = [who, whom].map(|id| cast.users().iter().position(|user| *user == id).unwrap_or_default());
     match done {
         Ok(()) => format!("{what} by {} to {}", names[0], names[1]),
-        Err(error) => format!("{what} by {} to {}, refused: {error}", names[0], names[1]),
+        Err(error @ (Error::Refused(_) | Error::Invalid(_))) => {
+            format!("{what} by {} to {}, refused: {error}", names[0], names[1])
+        }
+        Err(error) => panic!("{what} by {} to {}: {error:?}", names[0], names[1]),
     }
 }
 

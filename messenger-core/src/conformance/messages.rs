@@ -1,5 +1,7 @@
 //! Sending, editing and deleting.
 
+use std::time::Duration;
+
 use super::failure::Outcome;
 use super::people::{draft, page, refusal};
 use super::rows::body;
@@ -226,10 +228,10 @@ async fn recent_messages_come_from_all_conversations(w: &World) -> Outcome {
 async fn a_clock_that_steps_back_does_not_reorder_anything(w: &World) -> Outcome {
     let [ada, bob] = w.friends(["ada", "bob"]).await?;
     let direct = w.direct(ada, bob).await?;
-    w.clock.advance(std::time::Duration::from_secs(60));
+    w.clock.advance(Duration::from_mins(1));
     let first = w.say(ada, direct, "first").await?;
     let shown = w.messenger.conversation(ada, direct).await?.conversation.updated_at;
-    w.clock.step_back(std::time::Duration::from_secs(3_600));
+    w.clock.step_back(Duration::from_hours(1));
     let second = w.say(ada, direct, "second").await?;
     assert!(second.created_at < first.created_at && second.seq > first.seq);
     assert_eq!(w.transcript(direct).await?, [first, second]);

@@ -30,6 +30,8 @@ mod harness;
 mod histories;
 mod history_of;
 mod people;
+mod poller;
+mod race;
 mod replica;
 mod rows;
 mod runner;
@@ -41,6 +43,7 @@ mod blocks;
 mod client_ids;
 mod cursors;
 mod directs;
+mod following;
 mod friendships;
 mod groups;
 mod hidden;
@@ -52,9 +55,20 @@ mod reading;
 mod sessions;
 mod users;
 
+mod faults;
+mod locks;
+mod many_histories;
+mod nodes;
+mod races_among_people;
+mod races_for_positions;
+mod races_in_conversations;
+mod races_to_refuse;
+
 mod store_conversations;
 mod store_events;
 mod store_friendships;
+mod store_history;
+mod store_lists_of_people;
 mod store_members;
 mod store_messages;
 mod store_search;
@@ -134,6 +148,7 @@ pub const GROUPS: &[&[Case]] = &[
     client_ids::CASES,
     cursors::CASES,
     directs::CASES,
+    following::CASES,
     friendships::CASES,
     groups::CASES,
     hidden::CASES,
@@ -147,6 +162,8 @@ pub const GROUPS: &[&[Case]] = &[
     store_conversations::CASES,
     store_events::CASES,
     store_friendships::CASES,
+    store_history::CASES,
+    store_lists_of_people::CASES,
     store_members::CASES,
     store_messages::CASES,
     store_search::CASES,
@@ -154,6 +171,14 @@ pub const GROUPS: &[&[Case]] = &[
     store_texts::CASES,
     store_transactions::CASES,
     store_users::CASES,
+    faults::CASES,
+    locks::CASES,
+    many_histories::CASES,
+    nodes::CASES,
+    races_among_people::CASES,
+    races_for_positions::CASES,
+    races_in_conversations::CASES,
+    races_to_refuse::CASES,
 ];
 
 /// Every case there is.

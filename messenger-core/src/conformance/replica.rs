@@ -103,7 +103,6 @@ impl Replica {
                     }
                 }
             }
-            EventData::Member(_) => {}
             EventData::RemovedMember(user) => {
                 if user.id == self.viewer
                     && let Some(id) = delivery.conversation_id()
@@ -148,7 +147,9 @@ impl Replica {
                 }
             },
             EventData::User(user) => self.show_user(user),
-            EventData::Session(_) => {}
+            // Other members' comings and goings change the count, which comes as
+            // `conversation.updated`.
+            EventData::Member(_) | EventData::Session(_) => {}
         }
         Ok(())
     }

@@ -108,7 +108,7 @@ impl World {
         Ok(users)
     }
 
-    pub(super) async fn put(&self, users: &[User]) -> StoreResult<()> {
+    pub(super) async fn put(&self, users: impl IntoIterator<Item = &User>) -> StoreResult<()> {
         let mut tx = self.begin().await?;
         for user in users {
             tx.users().insert_user(user).await?;

@@ -1,11 +1,11 @@
 //! Runs the cases on a harness, as a test binary would.
 
 use std::any::Any;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use tokio::runtime::{Builder, Runtime};
@@ -16,7 +16,10 @@ use super::{Case, FEWEST_ISOLATED, Run, cases};
 use crate::id::{IdGenerator as _, SystemIds};
 
 /// A case that takes longer hangs: it fails by name, not by the runner's end.
-const TIME_LIMIT: Duration = Duration::from_secs(300);
+const TIME_LIMIT: Duration = Duration::from_mins(5);
+
+/// How many of the slowest cases the run names at its end.
+const SLOWEST_SHOWN: usize = 12;
 
 /// Runs every case that the command line asks for. `start` makes the harness;
 /// it is not called for `--list`.
@@ -94,7 +97,8 @@ fn one_thread() -> std::io::Result<Runtime> {
 struct Suite {
     harness: Box<dyn Harness>,
     seed: u64,
-    ran: Mutex<BTreeSet<&'static str>>,
+    /// What ran, and how long it took.
+    ran: Mutex<BTreeMap<&'static str, Duration>>,
     /// Held for writing by a case that runs alone, for reading by all others.
     gate: RwLock<()>,
 }
@@ -104,9 +108,10 @@ impl Suite {
         let alone = matches!(case.run, Run::Alone(_));
         let _beside_others = (!alone).then(|| self.gate.read().unwrap_or_else(PoisonError::into_inner));
         let _alone = alone.then(|| self.gate.write().unwrap_or_else(PoisonError::into_inner));
-        self.ran.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name);
+        let started = Instant::now();
         let runtime = runtime(&case.run)?;
         let result = self.run_on(&runtime, case);
+        self.ran.lock().unwrap_or_else(PoisonError::into_inner).insert(case.name, started.elapsed());
         // Whatever a failed case has left running ends here.
         runtime.shutdown_timeout(Duration::from_secs(5));
         result.map_err(|message| format!("{message}\n  to repeat it: MESSENGER_TEST_SEED={}", self.seed).into())
@@ -120,17 +125,17 @@ impl Suite {
                     Run::OwnDatabase(_) | Run::Alone(_) => self.harness.own_database().await,
                 }
             })
-            .map_err(harness_failed)?;
+            .map_err(|error| harness_failed(&error))?;
         let body = AssertUnwindSafe(|| runtime.block_on(self.run_case(case, &database)));
         let result = catch_unwind(body).unwrap_or_else(|payload| Err(panic_message(&*payload)));
-        let discarded = runtime.block_on(database.discard()).map_err(harness_failed);
+        let discarded = runtime.block_on(database.discard()).map_err(|error| harness_failed(&error));
         result.and(discarded)
     }
 
     async fn run_case(&self, case: &'static Case, database: &Arc<dyn Database>) -> Result<(), String> {
         let nodes = Nodes::new(database.clone(), self.harness.fail_points(), seed_of(self.seed, case.name));
         let future = match case.run {
-            Run::Isolated(run) => run(nodes.start().await.map_err(harness_failed)?),
+            Run::Isolated(run) => run(nodes.start().await.map_err(|failure| failure.to_string())?),
             Run::OwnDatabase(run) | Run::Alone(run) => run(nodes),
         };
         match tokio::time::timeout(TIME_LIMIT, future).await {
@@ -147,7 +152,7 @@ impl Suite {
                 return Err(format!("two cases are called {}", case.name).into());
             }
         }
-        let left_out: Vec<_> = listed.difference(&ran).collect();
+        let left_out: Vec<_> = listed.iter().filter(|name| !ran.contains_key(*name)).collect();
         if !left_out.is_empty() {
             return Err(format!("left out: {left_out:?}").into());
         }
@@ -156,6 +161,11 @@ impl Suite {
             return Err(format!("{isolated} isolated cases; there must be {FEWEST_ISOLATED}").into());
         }
         println!("{} cases on {}, {isolated} of them isolated", listed.len(), self.harness.name());
+        let mut slowest: Vec<_> = ran.iter().collect();
+        slowest.sort_by_key(|(_, took)| std::cmp::Reverse(**took));
+        for (name, took) in slowest.into_iter().take(SLOWEST_SHOWN) {
+            println!("  {:5.1} s  {name}", took.as_secs_f64());
+        }
         Ok(())
     }
 }
@@ -166,7 +176,7 @@ fn seed_of(seed: u64, name: &str) -> u64 {
     name.bytes().fold(seed, |seed, byte| (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-fn harness_failed(error: HarnessError) -> String {
+fn harness_failed(error: &HarnessError) -> String {
     format!("the harness failed: {error}")
 }
 

@@ -82,10 +82,10 @@ fn profile(old: &User, new: &User) -> Option<(Audience, Fact)> {
     let shown = |user: &User| (user.display_name.clone(), user.bio.clone(), user.avatar_url.clone());
     let own = |user: &User| (user.dm_policy, user.findable_by_email);
     let fact = Fact::UserUpdated { user_id: new.id };
-    if shown(old) != shown(new) {
-        Some((Audience::Acquaintances(new.id), fact))
-    } else {
+    if shown(old) == shown(new) {
         (own(old) != own(new)).then_some((Audience::User(new.id), fact))
+    } else {
+        Some((Audience::Acquaintances(new.id), fact))
     }
 }
 

@@ -99,7 +99,7 @@ async fn a_display_name_that_grows_when_folded_fits(w: &World) -> Outcome {
     // One character becomes eighteen by NFKC: the longest that a folded name gets.
     let display_name = DisplayName::parse(&"\u{fdfa}".repeat(64)).expect("64 characters");
     let ada = User { display_name, ..w.new_user("ada") };
-    w.put(std::slice::from_ref(&ada)).await?;
+    w.put([&ada]).await?;
     assert_eq!(w.read().await?.users().find_users(&[ada.id]).await?, [ada]);
     Ok(())
 }

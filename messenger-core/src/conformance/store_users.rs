@@ -33,13 +33,13 @@ pub(super) const CASES: &[Case] = isolated!("store_users":
     a_new_password_replaces_the_old_one,
 );
 
-fn email(text: &str) -> Option<Email> {
-    Some(Email::parse(text).expect("an email"))
+fn email(text: &str) -> Email {
+    Email::parse(text).expect("an email")
 }
 
 fn full(w: &World, username: &str) -> User {
     User {
-        email: email(&format!("{username}@example.org")),
+        email: Some(email(&format!("{username}@example.org"))),
         display_name: DisplayName::parse("Ада 🦀 Lovelace").expect("a display name"),
         bio: Some(Bio::parse("first line\nsecond line\u{0} 'quoted' \\ \"twice\" %_").expect("a bio")),
         avatar_url: Some(AvatarUrl::parse("https://example.org/ada.png?size=1&x=%20").expect("an address")),
@@ -56,7 +56,7 @@ async fn find(w: &World, id: UserId) -> StoreResult<Option<User>> {
 
 async fn a_user_reads_back_as_stored(w: &World) -> Outcome {
     let ada = full(w, "ada");
-    w.put(&[ada.clone()]).await?;
+    w.put([&ada]).await?;
     assert_eq!(find(w, ada.id).await?, Some(ada));
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn a_user_is_found_by_username(w: &World) -> Outcome {
 async fn a_user_is_found_by_email(w: &World) -> Outcome {
     let ada = full(w, "ada");
     w.put(&[ada.clone(), w.new_user("bob")]).await?;
-    let unknown = Email::parse("da@example.org").expect("an email");
+    let unknown = email("da@example.org");
     let mut snapshot = w.read().await?;
     let known = ada.email.clone().expect("ada has one");
     assert_eq!(snapshot.users().find_user_by_email(&known).await?, Some(ada));
@@ -124,14 +124,14 @@ async fn a_taken_id_is_named(w: &World) -> Outcome {
 async fn a_taken_username_is_named(w: &World) -> Outcome {
     w.put_user("ada").await?;
     let twin = w.new_user("ada");
-    assert_eq!(unique(w.put(std::slice::from_ref(&twin)).await), UniqueKey::Username);
+    assert_eq!(unique(w.put([&twin]).await), UniqueKey::Username);
     assert_eq!(find(w, twin.id).await?, None);
     Ok(())
 }
 
 async fn a_taken_email_is_named(w: &World) -> Outcome {
     let ada = full(w, "ada");
-    w.put(&[ada.clone()]).await?;
+    w.put([&ada]).await?;
     let twin = User { email: ada.email, ..w.new_user("twin") };
     assert_eq!(unique(w.put(&[twin]).await), UniqueKey::Email);
     Ok(())
@@ -155,7 +155,7 @@ async fn an_update_writes_all_but_id_username_and_creation(w: &World) -> Outcome
 
 async fn an_update_takes_things_away(w: &World) -> Outcome {
     let before = full(w, "ada");
-    w.put(&[before.clone()]).await?;
+    w.put([&before]).await?;
     let after = User { email: None, bio: None, avatar_url: None, findable_by_email: false, ..before };
     w.change(async |tx| tx.users().update_user(&after).await).await?;
     assert_eq!(find(w, after.id).await?, Some(after));
@@ -164,7 +164,7 @@ async fn an_update_takes_things_away(w: &World) -> Outcome {
 
 async fn an_update_to_a_taken_email_is_named(w: &World) -> Outcome {
     let (ada, bob) = (full(w, "ada"), full(w, "bob"));
-    w.put(&[ada.clone(), bob.clone()]).await?;
+    w.put([&ada, &bob]).await?;
     let thief = User { email: ada.email, ..bob.clone() };
     let stolen = w.change(async |tx| tx.users().update_user(&thief).await).await;
     assert_eq!(unique(stolen), UniqueKey::Email);

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::doubles::{ManualClock, SeededIds};
-use super::harness::{Database, HarnessError};
+use super::failure::Failure;
+use super::harness::Database;
 use crate::Messenger;
 use crate::clock::Timestamp;
 use crate::event::{Audience, Event, NewEvent, Position};
@@ -35,8 +36,8 @@ impl Nodes {
     }
 
     /// A node with a store handle of its own.
-    pub async fn start(&self) -> Result<World, HarnessError> {
-        let store = self.database.open().await?;
+    pub async fn start(&self) -> Result<World, Failure> {
+        let store = self.database.open().await.map_err(|error| Failure::of_harness(&error))?;
         let messenger = Messenger::builder(store.clone())
             .clock(self.clock.clone())
             .ids(self.ids.clone())
@@ -47,9 +48,11 @@ impl Nodes {
         Ok(World { messenger, store, clock, ids, hasher })
     }
 
-    /// The name of the store's fail point, such as `commit::after`.
-    pub fn fail_point(&self, name: &str) -> String {
-        format!("{}::{name}", self.fail_points)
+    /// Sets the store's fail point, such as `commit::after`, for as long as the
+    /// guard lives. It counts for the whole process.
+    pub fn fail_at(&self, point: &str, action: &str) -> fail::FailGuard {
+        assert!(fail::has_failpoints(), "the feature `failpoints` is on");
+        fail::FailGuard::new(format!("{}::{point}", self.fail_points), action).expect("an action")
     }
 }
 

@@ -96,16 +96,8 @@ impl Subscription {
     /// loses nothing.
     pub async fn next(&mut self) -> Result<Update, Ended> {
         loop {
-            while let Some(pending) = self.pending.pop_front() {
-                match pending {
-                    Pending::Places(places) => self.places = places,
-                    Pending::CaughtUp => return Ok(Update::CaughtUp),
-                    Pending::Event(delivery) => {
-                        self.places.set(delivery.event.partition, delivery.place());
-                        self.end_with_session(&delivery);
-                        return Ok(Update::Event(delivery));
-                    }
-                }
+            if let Some(update) = self.pop() {
+                return Ok(update);
             }
             if let Phase::Live(registration) = &mut self.phase {
                 let item = registration.queue.recv().await;
@@ -121,6 +113,38 @@ impl Subscription {
             }
             self.replay().await?;
         }
+    }
+
+    /// The next update that is there already, without waiting and without
+    /// reading from the store.
+    pub fn ready(&mut self) -> Option<Update> {
+        if let Some(update) = self.pop() {
+            return Some(update);
+        }
+        while let Phase::Live(registration) = &mut self.phase {
+            let item = registration.queue.try_recv().ok()?;
+            let update = self.take(item);
+            if update.is_some() {
+                return update;
+            }
+        }
+        None
+    }
+
+    /// What was read and not yet yielded.
+    fn pop(&mut self) -> Option<Update> {
+        while let Some(pending) = self.pending.pop_front() {
+            match pending {
+                Pending::Places(places) => self.places = places,
+                Pending::CaughtUp => return Some(Update::CaughtUp),
+                Pending::Event(delivery) => {
+                    self.places.set(delivery.event.partition, delivery.place());
+                    self.end_with_session(&delivery);
+                    return Some(Update::Event(delivery));
+                }
+            }
+        }
+        None
     }
 
     /// Takes an item of the queue, unless the replay has yielded it already.

@@ -50,6 +50,17 @@ impl Messenger {
         Ok(Cursor { epoch: log.identity.epoch, user_id: viewer, places: log.places() })
     }
 
+    /// Whether the log goes on from a cursor.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ResyncRequired`] when it does not.
+    pub async fn check_cursor(&self, cursor: &Cursor) -> Result<()> {
+        let mut snapshot = self.read().await?;
+        let log = LogView::read(&mut snapshot).await?;
+        log.check(&mut snapshot, cursor).await
+    }
+
     /// What the viewer may learn of after a cursor, oldest first.
     ///
     /// # Errors

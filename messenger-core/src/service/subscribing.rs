@@ -6,7 +6,7 @@ use crate::Messenger;
 use crate::cursor::{Cursor, Places};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
-use crate::live::{CloseReason, Hub, Subscription, Tailer};
+use crate::live::{Hub, Subscription, Tailer};
 
 impl Messenger {
     /// The user's events after a cursor: what has happened, then what happens,
@@ -36,10 +36,17 @@ impl Messenger {
         self.inner.hub.get().map_or(0, |hub| hub.connection_count())
     }
 
-    /// Ends all subscriptions with [`CloseReason::ShuttingDown`].
+    /// How many subscriptions of a user are connected.
+    pub fn subscription_count_of(&self, user: UserId) -> usize {
+        self.inner.hub.get().map_or(0, |hub| hub.connection_count_of(user))
+    }
+
+    /// Ends all subscriptions with
+    /// [`CloseReason::ShuttingDown`](crate::live::CloseReason::ShuttingDown),
+    /// and every one that is made afterwards.
     pub fn close_subscriptions(&self) {
         if let Some(hub) = self.inner.hub.get() {
-            hub.close_all(CloseReason::ShuttingDown);
+            hub.shut_down();
         }
     }
 

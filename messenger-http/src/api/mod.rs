@@ -4,6 +4,7 @@
 mod auth;
 mod blocks;
 mod conversations;
+mod events;
 mod friend_requests;
 mod friends;
 mod members;
@@ -51,6 +52,9 @@ pub(crate) enum Tag {
     /// What is said, and how far one has read.
     #[oai(rename = "messages")]
     Messages,
+    /// What happens, as it happens.
+    #[oai(rename = "events")]
+    Events,
     /// How the server stands.
     #[oai(rename = "service")]
     Service,
@@ -66,6 +70,7 @@ type All = (
     conversations::ConversationsApi,
     members::MembersApi,
     messages::MessagesApi,
+    events::EventsApi,
     service::ServiceApi,
 );
 
@@ -81,6 +86,7 @@ pub(crate) fn all(messenger: &Messenger, readiness: Readiness) -> impl OpenApi +
         conversations::ConversationsApi(messenger.clone()),
         members::MembersApi(messenger.clone()),
         messages::MessagesApi(messenger.clone()),
+        events::EventsApi(messenger.clone()),
         service::ServiceApi { messenger: messenger.clone(), readiness },
     );
     all

@@ -1,13 +1,17 @@
 //! The errors of each operation: its own, which it lists, and those of the
 //! gate, which follow from its description.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use messenger_core::error::Refusal;
+use messenger_core::id::UserId;
 use serde_json::{Map, Value, json};
+use uuid::{Uuid, uuid};
 
 use crate::answer::JSON;
-use crate::problem::{Code, PROBLEM_JSON, Problem, all_codes, refusal_of_code, status_of_code};
+use crate::problem::{Code, PROBLEM_JSON, Problem, all_codes, status_of_code};
+
+const EXAMPLE_USER: Uuid = uuid!("0198c0de-0001-7000-8000-000000000002");
 
 /// The operations that are limited, by operation id.
 pub(crate) const LIMITED: [&str; 2] = ["register_user", "login_user"];
@@ -42,10 +46,21 @@ pub(super) fn add(operation: &mut Value, schemas: &Value) {
     }
 }
 
+/// The codes that clients can meet: those of the operations, and those of what
+/// is no operation.
+pub(super) fn met_codes(document: &Value) -> Vec<&'static str> {
+    let paths = document["paths"].as_object().into_iter().flatten().filter_map(|(_, path)| path.as_object());
+    let responses = paths.flatten().filter_map(|(_, operation)| operation["responses"].as_object()).flatten();
+    let mut met: HashSet<_> = responses.filter_map(|(_, response)| response["x-codes"].as_array()).flatten().collect();
+    let outside = [json!(Code::NotFound.as_str()), json!(Code::MethodNotAllowed.as_str())];
+    met.extend(&outside);
+    all_codes().map(|(code, _)| code).filter(|code| met.contains(&json!(code))).collect()
+}
+
 /// What operations share: one example for each code, and the headers.
-pub(super) fn components() -> (Value, Value) {
-    let example = |code: &str| (code.to_owned(), json!({"value": problem(code, &Fields::default()).into_json()}));
-    let examples: Map<_, _> = all_codes().map(|(code, _)| example(code)).collect();
+pub(super) fn components(codes: &[&str]) -> (Value, Value) {
+    let example = |code: &&str| ((*code).to_owned(), json!({"value": problem(code, &Fields::default()).into_json()}));
+    let examples: Map<_, _> = codes.iter().map(example).collect();
     let header = |(name, ty, description): &(&str, &str, &str)| {
         ((*name).to_owned(), json!({"description": description, "schema": {"type": ty}}))
     };
@@ -181,7 +196,14 @@ fn problem(code: &str, fields: &Fields) -> Problem {
         Some(code @ Code::InvalidValue) => Problem::new(code).field(&fields.value.0, &fields.value.1),
         Some(code @ Code::BadCursor) => Problem::new(code).field("cursor", code.detail()),
         Some(code) => Problem::new(code),
-        None => refusal_of_code(code).map_or_else(|| Problem::new(Code::Internal), Problem::from),
+        None => Refusal::from_code(code).map_or_else(|| Problem::new(Code::Internal), refused),
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::NotFriends(_) => Refusal::NotFriends(vec![UserId::from_uuid(EXAMPLE_USER)]).into(),
+        refusal => refusal.into(),
     }
 }
 

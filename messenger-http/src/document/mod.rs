@@ -47,7 +47,11 @@ pub fn document(base_path: &str) -> Value {
         }
     });
     examples::add(&mut document);
-    let (examples, headers) = errors::components();
+    let codes = errors::met_codes(&document);
+    // Not an `enum`: codes may be added, and a generated client that refuses an
+    // unknown one would fail to tell the error at all.
+    document["components"]["schemas"]["Problem"]["properties"]["code"]["x-extensible-enum"] = json!(codes);
+    let (examples, headers) = errors::components(&codes);
     document["components"]["examples"] = examples;
     document["components"]["headers"] = headers;
     document

@@ -1,9 +1,7 @@
-//! What schemas do not say by themselves: limits that core checks (so that
-//! they are answered with 422 and all at once), and the list of codes.
+//! What schemas do not say by themselves: limits that core checks, so that they
+//! are answered with 422 and all at once.
 
 use serde_json::{Value, json};
-
-use crate::problem::all_codes;
 
 /// Lengths in requests. They are told for people and forms; what counts is
 /// what core says. Answers carry no limits: a client that checks them would
@@ -47,10 +45,6 @@ pub(super) fn refine(document: &mut Value) {
     }
     schemas["NewGroup"]["properties"]["member_ids"]["maxItems"] = json!(100);
     schemas["ReadMarker"]["properties"]["seq"]["minimum"] = json!(0);
-    // Not an `enum`: codes may be added, and a generated client that refuses an
-    // unknown one would fail to tell the error at all.
-    let codes: Vec<_> = all_codes().map(|(code, _)| code).collect();
-    schemas["Problem"]["properties"]["code"]["x-extensible-enum"] = json!(codes);
     for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
         if schema["title"] == **name {
             schema.as_object_mut().map(|schema| schema.remove("title"));

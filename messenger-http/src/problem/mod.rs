@@ -3,7 +3,6 @@
 mod codes;
 mod failure;
 
-pub(crate) use codes::refusal_of_code;
 pub(crate) use codes::status_of_code;
 pub use codes::{Code, all_codes};
 pub(crate) use failure::operation_errors;

@@ -4,6 +4,7 @@
 //! In answers every field is present: one that may be null is a [`Nullable`].
 
 mod conversations;
+mod events;
 mod friends;
 mod messages;
 mod page;
@@ -15,6 +16,7 @@ pub use conversations::{
     Conversation, ConversationChanges, ConversationKind, Member, NewConversation, NewDirectConversation, NewGroup,
     NewMember, Role, RoleChange,
 };
+pub use events::{Event, EventPage, FriendRequests, Snapshot, Ticket};
 pub use friends::{Friend, FriendRequest, FriendRequestSent, NewFriendRequest};
 pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, ReadState};
 pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage};

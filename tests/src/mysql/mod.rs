@@ -4,6 +4,7 @@ mod container;
 mod local;
 mod ready;
 
+use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -20,14 +21,8 @@ pub const WAY_VARIABLE: &str = "MESSENGER_TEST_MYSQL";
 pub struct Server {
     name: String,
     url: String,
-    // Dropped with the server, to stop what was started for it.
-    _guard: Guard,
-}
-
-enum Guard {
-    NotOurs,
-    Container { _container: container::Running },
-    Process { _process: local::Running },
+    // What was started for it, and stops when it is dropped.
+    _guard: Option<Box<dyn Any + Send + Sync>>,
 }
 
 /// Why there is no server, with the one line that helps.
@@ -78,7 +73,8 @@ impl Server {
         &self.name
     }
 
-    /// How to reach it, without a database: `mysql://root@127.0.0.1:33060`.
+    /// How to reach it, without a database: `mysql://root@127.0.0.1:33060`, and
+    /// maybe `?` and parameters.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -87,13 +83,13 @@ impl Server {
         let version = ready::wait(url, ready::AT_ONCE)
             .map_err(|error| NoServer(format!("{URL_VARIABLE} names a server that does not answer: {error}")))?;
         let name = format!("{version} at {URL_VARIABLE}");
-        Ok(Self { name, url: url.to_owned(), _guard: Guard::NotOurs })
+        Ok(Self { name, url: url.to_owned(), _guard: None })
     }
 
     fn by_docker() -> Result<Self, NoServer> {
         let (container, url, version) = container::start().map_err(NoServer)?;
         let name = format!("{version} via testcontainers");
-        Ok(Self { name, url, _guard: Guard::Container { _container: container } })
+        Ok(Self { name, url, _guard: Some(Box::new(container)) })
     }
 
     fn installed(binary: Option<&Path>) -> Result<Self, NoServer> {
@@ -105,7 +101,7 @@ impl Server {
         let program = binary.file_name().unwrap_or_default().display().to_string();
         let (process, url, version) = local::start(binary).map_err(NoServer)?;
         let name = format!("{version} via {program}");
-        Ok(Self { name, url, _guard: Guard::Process { _process: process } })
+        Ok(Self { name, url, _guard: Some(Box::new(process)) })
     }
 }
 

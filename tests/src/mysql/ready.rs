@@ -8,7 +8,7 @@ use sqlx::{Connection as _, MySqlConnection};
 pub(super) const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// For a server that is starting: the first start makes its data directory.
-pub(super) const STARTING: Duration = Duration::from_secs(120);
+pub(super) const STARTING: Duration = Duration::from_mins(2);
 
 /// What answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

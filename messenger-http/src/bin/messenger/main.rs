@@ -10,6 +10,7 @@ mod serve;
 mod server;
 mod signing_key;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -50,10 +51,9 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => block_on(serve::serve(options)),
         Command::Migrate { action } => block_on(migrate::migrate(options, action)),
-        Command::Openapi => {
-            print!("{}", messenger_http::document_text(""));
-            Ok(())
-        }
+        Command::Openapi => std::io::stdout()
+            .write_all(messenger_http::document_text("").as_bytes())
+            .map_err(|error| Failure::Run(format!("cannot print: {error}"))),
         Command::Healthcheck { ready } => health::check(options.listen, ready).map_err(Failure::Run),
     }
 }

@@ -1,0 +1,117 @@
+//! Lists of messages.
+
+use super::failure::Outcome;
+use super::rows::{first, seq, walk};
+use super::world::World;
+use super::{Case, isolated};
+use crate::message::MessageRange;
+use crate::store::StoreResult;
+
+pub(super) const CASES: &[Case] = isolated!("store_history":
+    the_latest_come_in_ascending_order,
+    before_a_number_come_the_newest_below_it,
+    after_a_number_come_the_oldest_above_it,
+    ranges_beyond_either_end_are_empty,
+    other_conversations_do_not_show,
+    recent_messages_come_from_all_conversations_of_the_user,
+    recent_messages_of_one_millisecond_page_by_id,
+    own_messages_after_a_number_are_counted,
+);
+
+/// The numbers of what a range lists of a history of ten.
+async fn listed(w: &World, range: MessageRange, limit: u32) -> StoreResult<Vec<i64>> {
+    let ada = w.put_user("ada").await?;
+    let group = w.put_group(&[&ada]).await?;
+    w.put_history(&group, &ada, 10).await?;
+    let listed = w.read().await?.messages().list_messages(group.id, range, limit).await?;
+    Ok(listed.into_iter().map(|message| message.seq.get()).collect())
+}
+
+async fn the_latest_come_in_ascending_order(w: &World) -> Outcome {
+    assert_eq!(listed(w, MessageRange::Latest, 3).await?, [8, 9, 10]);
+    Ok(())
+}
+
+async fn before_a_number_come_the_newest_below_it(w: &World) -> Outcome {
+    assert_eq!(listed(w, MessageRange::Before(seq(6)), 3).await?, [3, 4, 5]);
+    Ok(())
+}
+
+async fn after_a_number_come_the_oldest_above_it(w: &World) -> Outcome {
+    assert_eq!(listed(w, MessageRange::After(seq(6)), 3).await?, [7, 8, 9]);
+    Ok(())
+}
+
+async fn ranges_beyond_either_end_are_empty(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let group = w.put_group(&[&ada]).await?;
+    w.put_history(&group, &ada, 3).await?;
+    let mut snapshot = w.read().await?;
+    for (range, count) in [
+        (MessageRange::Before(seq(1)), 0),
+        (MessageRange::Before(seq(0)), 0),
+        (MessageRange::After(seq(3)), 0),
+        (MessageRange::After(seq(i64::MAX)), 0),
+        (MessageRange::Before(seq(i64::MAX)), 3),
+        (MessageRange::After(seq(0)), 3),
+    ] {
+        assert_eq!(snapshot.messages().list_messages(group.id, range, 9).await?.len(), count, "{range:?}");
+    }
+    Ok(())
+}
+
+async fn other_conversations_do_not_show(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let (one, two) = (w.put_group(&[&ada]).await?, w.put_group(&[&ada]).await?);
+    let (history, _) = (w.put_history(&one, &ada, 2).await?, w.put_history(&two, &ada, 2).await?);
+    assert_eq!(w.read().await?.messages().list_messages(one.id, MessageRange::Latest, 9).await?, history);
+    Ok(())
+}
+
+async fn recent_messages_come_from_all_conversations_of_the_user(w: &World) -> Outcome {
+    let [ada, bob] = w.put_users(["ada", "bob"]).await?;
+    let (group, direct) = (w.put_group(&[&ada, &bob]).await?, w.put_direct(&ada, &bob).await?);
+    let hidden = w.put_group(&[&bob]).await?;
+    let mut expected = w.put_history(&group, &bob, 2).await?;
+    w.put_history(&hidden, &bob, 2).await?;
+    expected.extend(w.put_history(&direct, &ada, 2).await?);
+    expected.reverse();
+    assert_eq!(w.read().await?.messages().list_recent_messages(ada.id, first(9)).await?.items, expected);
+    w.change(async |tx| tx.conversations().delete_membership(group.id, ada.id).await).await?;
+    let left = w.read().await?.messages().list_recent_messages(ada.id, first(9)).await?;
+    assert_eq!(left.items, expected[..2]);
+    Ok(())
+}
+
+async fn recent_messages_of_one_millisecond_page_by_id(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let (one, two) = (w.put_group(&[&ada]).await?, w.put_group(&[&ada]).await?);
+    let mut sent = vec![];
+    for number in 1..=4 {
+        sent.push(w.new_message(&one, number, &ada, "x"));
+        sent.push(w.new_message(&two, number, &ada, "y"));
+    }
+    w.put_messages(&sent).await?;
+    let mut expected: Vec<_> = sent.into_iter().map(|sent| sent.message).collect();
+    expected.sort_by_key(|message| std::cmp::Reverse(message.id));
+    for limit in [1, 2, 3, 7, 8, 9] {
+        let read = async |slice| w.read().await?.messages().list_recent_messages(ada.id, slice).await;
+        assert_eq!(walk(limit, read).await?, expected, "in pages of {limit}");
+    }
+    Ok(())
+}
+
+async fn own_messages_after_a_number_are_counted(w: &World) -> Outcome {
+    let [ada, bob] = w.put_users(["ada", "bob"]).await?;
+    let (group, other) = (w.put_group(&[&ada, &bob]).await?, w.put_group(&[&ada]).await?);
+    let senders = [&ada, &bob, &ada, &ada, &bob];
+    let sent: Vec<_> = (1..).zip(senders).map(|(number, sender)| w.new_message(&group, number, sender, "x")).collect();
+    w.put_messages(&sent).await?;
+    w.put_history(&other, &ada, 5).await?;
+    let mut snapshot = w.read().await?;
+    for (user, after, count) in [(&ada, 0, 3), (&ada, 1, 2), (&ada, 3, 1), (&ada, 4, 0), (&bob, 1, 2), (&bob, 9, 0)] {
+        let counted = snapshot.messages().count_sent_after(group.id, user.id, seq(after)).await?;
+        assert_eq!(counted, count, "{} after {after}", user.username);
+    }
+    Ok(())
+}

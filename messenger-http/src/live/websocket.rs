@@ -1,0 +1,134 @@
+//! WebSocket (RFC 6455): JSON frames, several to a write when several wait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use messenger_core::Messenger;
+use messenger_core::id::IdGenerator;
+use messenger_core::live::{CloseReason, Ended, Subscription, Update};
+use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
+use poem::{Endpoint, FromRequest as _, IntoResponse as _, Request, Response};
+use poem_openapi::types::ToJSON as _;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+
+use super::connect::{Tickets, connect};
+use super::reconnect_after_ms;
+use crate::problem::{Code, Problem};
+use crate::wire;
+
+/// How long a client may take to read what is written to it. After that it is
+/// cut off, and goes on from its cursor when it is back.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many updates one write may carry.
+const FRAMES_PER_WRITE: usize = 64;
+
+/// Clients send next to nothing, and most connections are idle: buffers stay
+/// small (the default for reading alone is 128 KiB).
+const BUFFER: usize = 1024;
+
+/// The largest message of a client.
+const LARGEST_MESSAGE: usize = 4 * 1024;
+
+/// Close codes, of the range that RFC 6455 leaves to applications.
+mod close_code {
+    /// Connect again with the last cursor.
+    pub(super) const RESUME: u16 = 4000;
+    /// The session was ended.
+    pub(super) const SESSION_ENDED: u16 = 4001;
+    /// Take a new snapshot.
+    pub(super) const RESYNC_REQUIRED: u16 = 4010;
+    /// The server stops; of RFC 6455's registry.
+    pub(super) const SERVICE_RESTART: u16 = 1012;
+}
+
+/// `GET /v1/events/ws`.
+pub(crate) struct WebSocketEndpoint {
+    pub(crate) messenger: Messenger,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+}
+
+impl Endpoint for WebSocketEndpoint {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let socket = WebSocket::from_request_without_body(&request).await;
+        let socket = socket.map_err(|_| Problem::new(Code::UpgradeRequired))?;
+        let (_, subscription) = connect(&self.messenger, &request, Tickets::Taken).await?;
+        let ids = self.ids.clone();
+        let config = WebSocketConfig::default()
+            .read_buffer_size(BUFFER)
+            .write_buffer_size(BUFFER)
+            .max_message_size(Some(LARGEST_MESSAGE))
+            .max_frame_size(Some(LARGEST_MESSAGE));
+        Ok(socket.config(config).on_upgrade(move |socket| serve(socket, subscription, ids)).into_response())
+    }
+}
+
+/// Writes what happens until either side ends it.
+async fn serve(socket: WebSocketStream, mut subscription: Subscription, ids: Arc<dyn IdGenerator>) {
+    let (mut sink, mut incoming) = socket.split();
+    loop {
+        let update = tokio::select! {
+            update = subscription.next() => update,
+            // Pings are answered by the library; there is nothing else to say.
+            message = incoming.next() => match message {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => continue,
+            },
+        };
+        let written = timeout(WRITE_TIMEOUT, async {
+            match update {
+                Ok(update) => {
+                    sink.feed(frame(&update, &subscription)).await?;
+                    for _ in 1..FRAMES_PER_WRITE {
+                        let Some(update) = subscription.ready() else { break };
+                        sink.feed(frame(&update, &subscription)).await?;
+                    }
+                    sink.flush().await?;
+                    std::io::Result::Ok(true)
+                }
+                Err(ended) => {
+                    for message in farewell(&ended, &ids) {
+                        sink.feed(message).await?;
+                    }
+                    sink.close().await?;
+                    Ok(false)
+                }
+            }
+        });
+        if !matches!(written.await, Ok(Ok(true))) {
+            return;
+        }
+    }
+}
+
+fn frame(update: &Update, subscription: &Subscription) -> Message {
+    let cursor = || subscription.cursor().encode();
+    let frame = match update {
+        Update::Event(delivery) => {
+            let event = wire::Event::from(&**delivery).to_json().unwrap_or(Value::Null);
+            json!({"type": "event", "event": event, "cursor": cursor()})
+        }
+        Update::CaughtUp => json!({"type": "caught_up", "cursor": cursor()}),
+        Update::Heartbeat => json!({"type": "heartbeat", "cursor": cursor()}),
+    };
+    Message::text(frame.to_string())
+}
+
+fn farewell(ended: &Ended, ids: &Arc<dyn IdGenerator>) -> Vec<Message> {
+    let (code, reason) = match ended {
+        Ended::Closed(CloseReason::SessionEnded) => (close_code::SESSION_ENDED, "session_ended"),
+        Ended::Closed(CloseReason::ResyncRequired) => (close_code::RESYNC_REQUIRED, "resync_required"),
+        Ended::Closed(CloseReason::Lagging) | Ended::Failed(_) => (close_code::RESUME, "resume"),
+        Ended::Closed(CloseReason::ShuttingDown) => {
+            let reconnect = json!({"type": "reconnect", "after_ms": reconnect_after_ms(ids)});
+            let close = Message::close_with(CloseCode::from(close_code::SERVICE_RESTART), "reconnect");
+            return vec![Message::text(reconnect.to_string()), close];
+        }
+    };
+    vec![Message::close_with(CloseCode::from(code), reason)]
+}
