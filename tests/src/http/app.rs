@@ -6,6 +6,8 @@ use std::time::Duration;
 use messenger_core::Messenger;
 use messenger_core::clock::Timestamp;
 use messenger_core::conformance::{ManualClock, SeededIds};
+use messenger_core::conversation::Conversation;
+use messenger_core::id::ConversationId;
 use messenger_core::password::PasswordHasher;
 use messenger_core::store::Store;
 use messenger_core::token::SigningKeys;
@@ -105,9 +107,15 @@ impl TestApp {
         self.node.hasher.hash_count()
     }
 
-    /// The rules below the wire, for what no operation does.
-    pub fn messenger(&self) -> &Messenger {
-        &self.node.messenger
+    /// Makes the group count so many members, without having them.
+    pub async fn pretend_members_count(&self, group: &str, count: i64) {
+        let id = ConversationId::from_uuid(group.parse().expect("an id"));
+        let mut transaction = self.node.store.begin().await.expect("begins");
+        let locked = transaction.conversations().lock_conversations(&[id]).await.expect("locks");
+        let pretended: Vec<_> =
+            locked.into_iter().map(|group| Conversation { members_count: count, ..group }).collect();
+        transaction.conversations().update_conversations(&pretended).await.expect("updates");
+        transaction.commit(&[]).await.expect("commits");
     }
 
     /// From now on the store fails so; `None` mends it.

@@ -1,7 +1,7 @@
 //! A store that fails when a case says so, over one that does not.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use messenger_core::event::{Event, NewEvent, Partition, Position};
@@ -9,20 +9,21 @@ use messenger_core::store::{
     ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, MessageRepository,
     SessionRepository, Snapshot, Store, StoreError, StoreResult, Transaction, UserRepository,
 };
+use tokio::sync::watch;
 
 /// How a store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing can be read or begun.
     Away,
-    /// Nothing is ever answered.
+    /// Nothing is answered until the store is mended.
     Hangs,
     /// Everything is a defect that panics.
     Panics,
     /// Everything works but COMMIT, of which nobody knows whether it arrived,
     /// and nothing can be begun afterwards to find out.
     LosesCommits,
-    /// Transactions are never begun; reading works.
+    /// Transactions are not begun until the store is mended; reading works.
     HangsOnChanges,
 }
 
@@ -34,7 +35,7 @@ pub(super) const ON_PURPOSE: &str = "a defect, made on purpose";
 
 pub(super) struct FaultyStore {
     inner: Arc<dyn Store>,
-    fault: Arc<Mutex<Option<Fault>>>,
+    fault: Arc<watch::Sender<Option<Fault>>>,
 }
 
 impl FaultyStore {
@@ -43,19 +44,31 @@ impl FaultyStore {
     }
 
     pub(super) fn fail(&self, fault: Option<Fault>) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        self.fault.send_replace(fault);
     }
 
     async fn pass(&self, is_change: bool) -> StoreResult<()> {
-        let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = *self.fault.borrow();
         match fault {
-            Some(Fault::Away) => Err(StoreError::Unavailable(SECRET.to_owned())),
+            Some(Fault::Away) => Err(unavailable()),
             Some(Fault::Panics) => panic!("{ON_PURPOSE}: {SECRET}"),
-            Some(Fault::Hangs) => std::future::pending().await,
-            Some(Fault::HangsOnChanges) if is_change => std::future::pending().await,
+            Some(Fault::Hangs) => self.hang().await,
+            Some(Fault::HangsOnChanges) if is_change => self.hang().await,
             Some(Fault::HangsOnChanges | Fault::LosesCommits) | None => Ok(()),
         }
     }
+
+    /// Answers nothing until the store is mended; then it is too late.
+    async fn hang(&self) -> StoreResult<()> {
+        let mut fault = self.fault.subscribe();
+        // The sender is this store's own, so it is there.
+        let _ = fault.wait_for(Option::is_none).await;
+        Err(unavailable())
+    }
+}
+
+fn unavailable() -> StoreError {
+    StoreError::Unavailable(SECRET.to_owned())
 }
 
 #[async_trait]
@@ -84,7 +97,7 @@ impl Store for FaultyStore {
 
 struct FaultyTransaction {
     inner: Box<dyn Transaction>,
-    fault: Arc<Mutex<Option<Fault>>>,
+    fault: Arc<watch::Sender<Option<Fault>>>,
 }
 
 #[async_trait]
@@ -113,15 +126,9 @@ impl Transaction for FaultyTransaction {
 
     async fn commit(self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {
         let Self { inner, fault } = *self;
-        let loses = {
-            let mut fault = fault.lock().unwrap_or_else(PoisonError::into_inner);
-            let loses = *fault == Some(Fault::LosesCommits);
-            if loses {
-                *fault = Some(Fault::Away);
-            }
-            loses
-        };
+        let loses = *fault.borrow() == Some(Fault::LosesCommits);
         if loses {
+            fault.send_replace(Some(Fault::Away));
             inner.rollback().await?;
             return Err(StoreError::OutcomeUnknown(SECRET.to_owned()));
         }

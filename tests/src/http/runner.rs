@@ -141,8 +141,17 @@ fn run_on(runtime: &Runtime, harness: &dyn Harness, case: &'static Case) -> Resu
 
 async fn run_case(database: &Arc<dyn Database>, case: &'static Case) -> Result<(), String> {
     let store = database.open().await.map_err(|error| format!("the harness failed: {error}"))?;
+    let handles = Arc::downgrade(&store);
     let future = (case.run)(TestApp::over(store, seed_of(case.name)));
     let ended = tokio::time::timeout(TIME_LIMIT, future).await;
+    // A change that has begun is brought to its end though nobody waits for it.
+    // The database may keep one handle.
+    for _ in 0..200 {
+        if handles.strong_count() <= 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     ended.map_err(|_| format!("it did not end within {TIME_LIMIT:?}"))
 }
 

@@ -18,16 +18,42 @@ macro_rules! cases {
     };
 }
 
+mod auth;
+mod blocks;
 mod closing;
+mod conversations;
 mod errors;
+mod friends;
+mod groups;
+mod history;
+mod messages;
+mod paging;
+mod sessions;
+mod shell;
 mod story;
+mod users;
 
 const STORES: &[Store] = &[
     Store { name: "sqlite", start: || Ok(Box::new(SqliteHarness::start()?)) },
     Store { name: "mysql", start: || Ok(Box::new(MySqlHarness::start()?)) },
 ];
 
-const GROUPS: &[&[&[Case]]] = &[&[story::CASES], errors::CASES];
+const GROUPS: &[&[&[Case]]] = &[SUITE, errors::CASES];
+
+const SUITE: &[&[Case]] = &[
+    auth::CASES,
+    blocks::CASES,
+    conversations::CASES,
+    friends::CASES,
+    groups::CASES,
+    history::CASES,
+    messages::CASES,
+    paging::CASES,
+    sessions::CASES,
+    shell::CASES,
+    story::CASES,
+    users::CASES,
+];
 
 fn main() -> ExitCode {
     run(STORES, GROUPS, closing::every_answer_in_the_document_was_seen)

@@ -56,6 +56,7 @@ async fn a_store_that_hangs_is_not_waited_for(app: TestApp) {
         fixture.request(operation, &fixture.valid(operation)).await.refused(503, "timeout");
     }
     fixture.app.anon().get("/ready").await.refused(503, "unavailable");
+    fixture.app.break_store(None);
 }
 
 async fn a_change_that_hangs_is_not_waited_for(app: TestApp) {
@@ -64,6 +65,7 @@ async fn a_change_that_hangs_is_not_waited_for(app: TestApp) {
     for operation in operations().filter(|operation| operation.method != Method::GET) {
         fixture.request(operation, &fixture.valid(operation)).await.refused(503, "timeout");
     }
+    fixture.app.break_store(None);
 }
 
 async fn a_lost_commit_is_an_unknown_outcome(app: TestApp) {

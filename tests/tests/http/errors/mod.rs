@@ -9,7 +9,6 @@ mod parameters;
 mod paths;
 mod tokens;
 
-use fixture::Fixture;
 use messenger_tests::http::Case;
 
 pub(crate) const CASES: &[&[Case]] =

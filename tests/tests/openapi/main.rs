@@ -1,0 +1,37 @@
+//! The OpenAPI document: that the file in the repository is what the code says,
+//! and that what it says is said well. Whether it is true is for the HTTP suite
+//! to see, which holds every answer to it.
+
+mod answers;
+mod drift;
+mod examples;
+mod operations;
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| messenger_http::document(""));
+
+/// Every object of the document, with the path to it.
+fn walk<'a>(path: &str, value: &'a Value, visit: &mut impl FnMut(&str, &'a Value)) {
+    visit(path, value);
+    match value {
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| walk(&format!("{path}/{index}"), item, visit));
+        }
+        Value::Object(object) => object.iter().for_each(|(name, item)| walk(&format!("{path}/{name}"), item, visit)),
+        _ => {}
+    }
+}
+
+/// Fails with all that is wrong, not with the first of it.
+#[track_caller]
+fn assert_none(what: &str, wrong: &[String]) {
+    assert!(wrong.is_empty(), "{what}:\n  {}", wrong.join("\n  "));
+}
+
+/// What a reference within the document leads to.
+fn follow(reference: &str) -> Option<&'static Value> {
+    DOCUMENT.pointer(reference.strip_prefix('#')?)
+}
