@@ -1,12 +1,13 @@
 //! Following what happens.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::Messenger;
 use crate::cursor::{Cursor, Places};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
-use crate::live::{CloseReason, Hub, Subscription, Tailer};
+use crate::live::{Hub, Subscription, Tailer};
 
 impl Messenger {
     /// The user's events after a cursor: what has happened, then what happens,
@@ -36,10 +37,12 @@ impl Messenger {
         self.inner.hub.get().map_or(0, |hub| hub.connection_count())
     }
 
-    /// Ends all subscriptions with [`CloseReason::ShuttingDown`].
+    /// Ends all subscriptions with [`ShuttingDown`](crate::live::CloseReason::ShuttingDown), also those
+    /// that are yet to come: they replay what happened, and end.
     pub fn close_subscriptions(&self) {
+        self.inner.shutting_down.store(true, Ordering::SeqCst);
         if let Some(hub) = self.inner.hub.get() {
-            hub.close_all(CloseReason::ShuttingDown);
+            hub.shut_down();
         }
     }
 
@@ -61,6 +64,10 @@ impl Messenger {
                 Ok::<_, Error>(hub)
             })
             .await?;
+        // Whoever shut down before there was a hub to tell.
+        if self.inner.shutting_down.load(Ordering::SeqCst) {
+            hub.shut_down();
+        }
         Ok(hub.clone())
     }
 }
