@@ -2,6 +2,7 @@
 //! to sign users in.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell};
@@ -41,6 +42,8 @@ pub(crate) struct Inner {
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
+    /// Subscriptions are not taken any more.
+    pub(crate) shutting_down: AtomicBool,
     pub(crate) lanes: Lanes,
 }
 
@@ -97,6 +100,7 @@ impl MessengerBuilder {
             hasher: self.hasher,
             committed: Arc::new(Notify::new()),
             hub: OnceCell::new(),
+            shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
         };
         Messenger { inner: Arc::new(inner) }

@@ -4,6 +4,7 @@
 
 pub mod binary;
 pub mod http;
+pub mod live;
 pub mod mysql;
 mod mysql_harness;
 mod sqlite_harness;

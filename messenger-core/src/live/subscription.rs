@@ -195,6 +195,14 @@ impl Subscription {
             Phase::Replaying | Phase::Live(_) => None,
         };
         let mut snapshot = self.messenger.read().await?;
+        // Its end may lie before the cursor, where nothing tells of it again.
+        // Registered is who reads this, so an end after it comes by the queue.
+        if let (Phase::Joining(_), Some(session)) = (&self.phase, self.session)
+            && snapshot.sessions().find_session(session).await.map_err(Error::from)?.is_none()
+        {
+            self.phase = Phase::Closed(CloseReason::SessionEnded);
+            return Ok(());
+        }
         let log = LogView::read(&mut snapshot).await?;
         let cursor = self.cursor();
         match log.check(&mut snapshot, &cursor).await {

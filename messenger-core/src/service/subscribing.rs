@@ -1,6 +1,7 @@
 //! Following what happens.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::Messenger;
 use crate::cursor::{Cursor, Places};
@@ -41,10 +42,10 @@ impl Messenger {
         self.inner.hub.get().map_or(0, |hub| hub.connection_count_of(user))
     }
 
-    /// Ends all subscriptions with
-    /// [`CloseReason::ShuttingDown`](crate::live::CloseReason::ShuttingDown),
-    /// and every one that is made afterwards.
+    /// Ends all subscriptions with [`ShuttingDown`](crate::live::CloseReason::ShuttingDown), also those
+    /// that are yet to come: they replay what happened, and end.
     pub fn close_subscriptions(&self) {
+        self.inner.shutting_down.store(true, Ordering::SeqCst);
         if let Some(hub) = self.inner.hub.get() {
             hub.shut_down();
         }
@@ -68,6 +69,10 @@ impl Messenger {
                 Ok::<_, Error>(hub)
             })
             .await?;
+        // Whoever shut down before there was a hub to tell.
+        if self.inner.shutting_down.load(Ordering::SeqCst) {
+            hub.shut_down();
+        }
         Ok(hub.clone())
     }
 }

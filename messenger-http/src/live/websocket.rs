@@ -76,7 +76,13 @@ async fn serve(socket: WebSocketStream, mut subscription: Subscription, ids: Arc
             update = subscription.next() => update,
             // Pings are answered by the library; there is nothing else to say.
             message = incoming.next() => match message {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Close(_))) => {
+                    // The library has its answer ready; this sends it. A
+                    // client that is gone already does not miss it.
+                    let _ = timeout(WRITE_TIMEOUT, sink.close()).await;
+                    return;
+                }
+                Some(Err(_)) | None => return,
                 Some(Ok(_)) => continue,
             },
         };

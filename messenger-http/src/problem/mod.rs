@@ -200,6 +200,11 @@ impl IntoResponse for Problem {
                 if self.code == Refusal::InvalidToken.code() { "Bearer error=\"invalid_token\"" } else { "Bearer" };
             headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         }
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            // RFC 9110, section 15.5.22.
+            headers.push((header::UPGRADE, HeaderValue::from_static("websocket")));
+            headers.push((header::CONNECTION, HeaderValue::from_static("upgrade")));
+        }
         if let Some(wait) = self.retry_after {
             headers.push((header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))));
         }

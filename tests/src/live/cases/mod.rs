@@ -1,0 +1,26 @@
+//! The cases, a room for each subject.
+
+mod audience;
+mod cursors;
+mod nodes;
+mod polling;
+mod sessions;
+mod slow_readers;
+mod sockets;
+mod streaming;
+
+use super::run::Case;
+
+pub(super) fn all() -> Vec<Case> {
+    let rooms = [
+        polling::cases(),
+        streaming::cases(),
+        sockets::cases(),
+        sessions::cases(),
+        audience::cases(),
+        cursors::cases(),
+        slow_readers::cases(),
+        nodes::cases(),
+    ];
+    rooms.into_iter().flatten().collect()
+}

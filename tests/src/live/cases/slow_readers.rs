@@ -1,0 +1,87 @@
+//! Clients that do not read what they are sent.
+
+use std::time::{Duration, Instant};
+
+use crate::live::frame::{Frame, Live as _, bodies};
+use crate::live::run::{Case, cases};
+use crate::live::socket::Socket;
+use crate::live::stage::{Stage, direct, friends};
+use crate::live::{Failure, Outcome};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases!("slow_readers", Database:
+        who_stops_reading_is_closed_and_misses_nothing_on_return,
+    )
+}
+
+/// More than the buffers of both systems hold, and the queue.
+const MESSAGES: usize = 1_400;
+
+async fn who_stops_reading_is_closed_and_misses_nothing_on_return(stage: &Stage) -> Outcome {
+    let node = stage.node().await?;
+    let [ada, bob] = friends(&node, ["ada", "bob"]).await?;
+    let room = direct(&ada, &bob).await?;
+    let cursor = bob.cursor().await?;
+    let query = format!("?after={cursor}");
+    let slow = Socket::connect(node.address, &query, Some(&bob.token), Some(4 * 1024)).await?;
+    let mut slow = slow.map_err(|refused| format!("{refused:?}"))?;
+    slow.catch_up().await?;
+    let mut quick = bob.socket_from_now().await?;
+    // Both are bob's, so both are sent everything.
+    let reading = async {
+        let mut seen = vec![];
+        while seen.len() < MESSAGES {
+            seen.push(quick.event().await?.0["data"]["seq"].clone());
+        }
+        Ok::<_, Failure>(seen)
+    };
+    let speaking = async {
+        let filler = "x".repeat(7_000);
+        let mut writers = vec![];
+        for writer in 0..7 {
+            let (ada, room, filler) = (&ada, &room, &filler);
+            writers.push(async move {
+                for number in 0..MESSAGES / 7 {
+                    ada.say(room, &format!("{writer} {number} {filler}")).await?;
+                }
+                Ok::<_, Failure>(())
+            });
+        }
+        futures_util::future::try_join_all(writers).await
+    };
+    let began = Instant::now();
+    let (seen, spoken) = tokio::join!(reading, speaking);
+    spoken?;
+    let expected: Vec<_> = (1..=MESSAGES).map(serde_json::Value::from).collect();
+    assert_eq!(seen?, expected, "another's delivery goes on, and in order");
+    // The writer gives up, whether the queue is full by then or not.
+    while node.messenger.subscription_count() > 1 {
+        assert!(began.elapsed() < Duration::from_secs(40), "the one that does not read is still connected");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // What was on its way is there, and then it ends.
+    let (mut got, mut last) = (vec![], cursor.clone());
+    loop {
+        match slow.next().await {
+            Ok(Frame::Event { event, cursor }) => {
+                got.push(event);
+                last = cursor;
+            }
+            Ok(Frame::Heartbeat) => {}
+            Ok(Frame::End(code)) => {
+                assert!(matches!(code, Some(4000) | None), "{code:?}");
+                break;
+            }
+            // A connection that was cut off is reset.
+            Err(_) => break,
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    assert!(got.len() < MESSAGES, "it was cut off");
+    let (rest, _) = bob.socket(&last).await?.catch_up().await?;
+    got.extend(rest);
+    let seqs: Vec<_> = got.iter().map(|event| event["data"]["seq"].clone()).collect();
+    assert_eq!(seqs, expected, "nothing missing, nothing twice, in order");
+    assert_eq!(bodies(&got).len(), MESSAGES);
+    Ok(())
+}
