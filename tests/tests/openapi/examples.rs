@@ -59,7 +59,7 @@ fn every_example_of_an_error_is_of_its_code_and_status() {
                 }
                 for error in problem["errors"].as_array().into_iter().flatten() {
                     let field = error["field"].as_str().expect("a field");
-                    if !fields.iter().any(|known| known == field) {
+                    if !fields.iter().any(|known| *known == field) {
                         wrong.push(format!("{} {code}: it has no {field} to refuse", operation.id));
                     }
                 }
