@@ -18,7 +18,7 @@ pub(crate) struct BlocksApi(pub(crate) Messenger);
 operation_errors! {
     ListBlocks: [];
     BlockUser: [user_not_found, invalid_value];
-    UnblockUser: [user_not_found, invalid_value];
+    UnblockUser: [];
 }
 
 #[OpenApi(prefix_path = "/v1/blocks", tag = "Tag::Blocks")]

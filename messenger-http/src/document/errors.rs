@@ -86,6 +86,7 @@ struct Fields {
     body: String,
     value: (String, String),
     parameter: (String, &'static str),
+    cursor: &'static str,
 }
 
 impl Default for Fields {
@@ -94,6 +95,7 @@ impl Default for Fields {
             body: "username".to_owned(),
             value: ("username".to_owned(), "must have 3 to 32 characters".to_owned()),
             parameter: ("limit".to_owned(), "must be 1 to 100"),
+            cursor: "cursor",
         }
     }
 }
@@ -120,7 +122,10 @@ impl Fields {
             Some("direction") => ("direction".to_owned(), "is missing"),
             _ => Self::default().parameter,
         };
-        Self { body, value, parameter }
+        // The log's cursor has a name of its own.
+        let takes_cursor =
+            operation["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == "cursor");
+        Self { body, value, parameter, cursor: if takes_cursor { "cursor" } else { "after" } }
     }
 }
 
@@ -181,6 +186,9 @@ fn example(code: &str, fields: &Fields) -> Value {
         Some(Code::InvalidBody | Code::InvalidParameter | Code::InvalidValue) => {
             json!({"value": problem(code, fields).into_json()})
         }
+        Some(Code::BadCursor) if fields.cursor != Fields::default().cursor => {
+            json!({"value": problem(code, fields).into_json()})
+        }
         _ => json!({"$ref": format!("#/components/examples/{code}")}),
     }
 }
@@ -194,7 +202,7 @@ fn problem(code: &str, fields: &Fields) -> Problem {
         Some(code @ Code::InvalidBody) => Problem::new(code).field(&fields.body, "is missing"),
         Some(code @ Code::InvalidParameter) => Problem::new(code).field(&fields.parameter.0, fields.parameter.1),
         Some(code @ Code::InvalidValue) => Problem::new(code).field(&fields.value.0, &fields.value.1),
-        Some(code @ Code::BadCursor) => Problem::new(code).field("cursor", code.detail()),
+        Some(code @ Code::BadCursor) => Problem::new(code).field(fields.cursor, code.detail()),
         Some(code) => Problem::new(code),
         None => Refusal::from_code(code).map_or_else(|| Problem::new(Code::Internal), refused),
     }

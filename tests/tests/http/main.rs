@@ -23,6 +23,7 @@ mod blocks;
 mod closing;
 mod conversations;
 mod errors;
+mod events;
 mod friends;
 mod groups;
 mod history;
@@ -44,6 +45,7 @@ const SUITE: &[&[Case]] = &[
     auth::CASES,
     blocks::CASES,
     conversations::CASES,
+    events::CASES,
     friends::CASES,
     groups::CASES,
     history::CASES,
