@@ -19,6 +19,8 @@ use poem::{Endpoint, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::held::Held;
+
 /// How long a connection may wait for the head of its next request, whether
 /// nothing comes or it comes in drops. More than load balancers keep idle
 /// connections (60 s), so that they close them first.
@@ -120,7 +122,7 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Held { stream, _ending: ending.clone() }), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let outcome = tokio::select! {
