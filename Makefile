@@ -1,7 +1,7 @@
 # `make` lists what there is. Every target can be run alone.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test verify fmt-check clippy doc deny fix bench openapi migration hooks
+.PHONY: help run test clients browser verify fmt-check clippy doc deny fix bench openapi migration hooks
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -14,6 +14,12 @@ test: export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 test: ## Run every test on SQLite and on MySQL or MariaDB
 	@tests/ensure-mysql
 	cargo test --workspace --no-fail-fast
+
+clients: ## Generate clients in three languages and run them
+	@tests/clients/run
+
+browser: ## Open Swagger UI in Chromium and use it
+	@tests/browser/run
 
 verify: fmt-check clippy doc deny ## Check everything but the tests; write nothing
 

@@ -13,6 +13,7 @@ use poem::endpoint::BoxEndpoint;
 use poem::http::Method;
 use poem::{Endpoint, Request, Response};
 use poem_openapi::registry::{MetaOperation, MetaOperationParam, MetaParamIn, Registry};
+use tokio::time::timeout_at;
 use tracing::Instrument as _;
 
 use crate::accept;
@@ -103,9 +104,11 @@ impl Gate {
     }
 
     async fn enter(&self, mut request: Request) -> Result<Response, Problem> {
+        let deadline = tokio::time::Instant::now() + self.shared.timeout;
         self.accepts.check(request.headers())?;
         if self.access != Access::Open {
-            let viewer = authenticate(&self.shared.messenger, &request).await;
+            let viewer = timeout_at(deadline, authenticate(&self.shared.messenger, &request)).await;
+            let viewer = viewer.map_err(|_| self.took_too_long())?;
             if self.access == Access::Authenticated {
                 viewer.clone()?;
             }
@@ -115,18 +118,18 @@ impl Gate {
         check_parameters(&self.operation.params, &request, &pairs, &self.shared.body.registry)?;
         request.extensions_mut().insert(pairs);
         request.extensions_mut().insert(self.shared.body.clone());
-        self.run(request).await
+        self.run(request, deadline).await
     }
 
     /// Runs the operation as a task of its own. A change that has begun is
     /// brought to its end even if the client goes away or the time is up, so
     /// that a commit under way is not cut off; a read ends with its request.
-    async fn run(&self, request: Request) -> Result<Response, Problem> {
+    async fn run(&self, request: Request, deadline: tokio::time::Instant) -> Result<Response, Problem> {
         let endpoint = Arc::clone(&self.endpoint);
         let is_read = request.method() == Method::GET;
         let task = tokio::spawn(async move { endpoint.get_response(request).await }.in_current_span());
         let _guard = is_read.then(|| AbortOnDrop(task.abort_handle()));
-        match tokio::time::timeout(self.shared.timeout, task).await {
+        match timeout_at(deadline, task).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) => {
                 // Only a panic ends a task early here; its hook has told the
@@ -134,11 +137,13 @@ impl Gate {
                 tracing::error!(operation = self.operation.operation_id, "an operation panicked");
                 Err(Problem::new(Code::Internal))
             }
-            Err(_) => {
-                tracing::error!(operation = self.operation.operation_id, "an operation took too long");
-                Err(Problem::new(Code::Timeout))
-            }
+            Err(_) => Err(self.took_too_long()),
         }
+    }
+
+    fn took_too_long(&self) -> Problem {
+        tracing::error!(operation = self.operation.operation_id, "an operation took too long");
+        Problem::new(Code::Timeout)
     }
 }
 

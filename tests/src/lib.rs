@@ -1,6 +1,9 @@
 //! What the workspace's tests share: servers that come and go with a test
-//! binary, and the conformance suite's harness for each store.
+//! binary, the conformance suite's harness for each store, and what the HTTP
+//! suite stands on.
 
+pub mod binary;
+pub mod http;
 pub mod live;
 pub mod mysql;
 mod mysql_harness;

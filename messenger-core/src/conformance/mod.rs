@@ -30,6 +30,7 @@ mod harness;
 mod histories;
 mod history_of;
 mod people;
+mod poller;
 mod race;
 mod replica;
 mod rows;
@@ -42,6 +43,7 @@ mod blocks;
 mod client_ids;
 mod cursors;
 mod directs;
+mod following;
 mod friendships;
 mod groups;
 mod hidden;
@@ -58,6 +60,7 @@ mod locks;
 mod many_histories;
 mod nodes;
 mod races_among_people;
+mod races_for_positions;
 mod races_in_conversations;
 mod races_to_refuse;
 
@@ -145,6 +148,7 @@ pub const GROUPS: &[&[Case]] = &[
     client_ids::CASES,
     cursors::CASES,
     directs::CASES,
+    following::CASES,
     friendships::CASES,
     groups::CASES,
     hidden::CASES,
@@ -172,6 +176,7 @@ pub const GROUPS: &[&[Case]] = &[
     many_histories::CASES,
     nodes::CASES,
     races_among_people::CASES,
+    races_for_positions::CASES,
     races_in_conversations::CASES,
     races_to_refuse::CASES,
 ];

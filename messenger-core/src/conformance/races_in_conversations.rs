@@ -1,23 +1,20 @@
 //! Races in conversations: numbers and positions stay dense, and what was
 //! repeated stays one.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::collections::HashMap;
 
 use super::failure::Outcome;
 use super::people::{draft, draft_under, view};
+use super::poller::Poller;
 use super::race::{REPETITIONS, at_once};
 use super::rows::{client_id, seq, title};
 use super::world::{Nodes, World};
 use super::{Case, own_database};
 use crate::error::{Error, Refusal, Result};
-use crate::event::{Audience, Event, Fact, Partition, Position};
+use crate::event::{Audience, Event, Fact};
 use crate::id::{ConversationId, UserId};
 use crate::service::conversations::{NewGroup, Opened};
 use crate::service::messages::Sent;
-use crate::store::StoreResult;
 
 pub(super) const CASES: &[Case] = own_database!("races_in_conversations":
     thirty_two_sends_of_one_client_id_are_one_message,
@@ -122,7 +119,7 @@ pub(super) async fn crowd(nodes: &Nodes, repetitions: usize) -> Outcome {
     for owner in users {
         places.push((owner, here.group(owner, &[]).await?));
     }
-    let reader = Reader::start(&there);
+    let reader = Poller::start(&there);
     for _ in 0..repetitions {
         let tasks = (0..64).map(|index| {
             let m = if index % 2 == 0 { here.messenger.clone() } else { there.messenger.clone() };
@@ -152,55 +149,6 @@ async fn assert_sent_in_order(w: &World, place: ConversationId, log: &[Event], c
         _ => None,
     });
     assert_eq!(told.collect::<Vec<_>>(), (1..=i64::try_from(count)?).collect::<Vec<_>>());
-    Ok(())
-}
-
-/// Polls the log while others write.
-struct Reader {
-    stop: Arc<AtomicBool>,
-    task: tokio::task::JoinHandle<StoreResult<Vec<Event>>>,
-}
-
-impl Reader {
-    fn start(w: &World) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (w, stopped) = (w.clone(), stop.clone());
-        let task = tokio::spawn(async move {
-            let mut seen: BTreeMap<Partition, Vec<Event>> = BTreeMap::new();
-            loop {
-                let last_round = stopped.load(Ordering::SeqCst);
-                poll(&w, &mut seen).await?;
-                if last_round {
-                    return Ok(seen.into_values().flatten().collect());
-                }
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        });
-        Self { stop, task }
-    }
-
-    async fn finish(self) -> StoreResult<Vec<Event>> {
-        self.stop.store(true, Ordering::SeqCst);
-        self.task.await.expect("the reader does not panic")
-    }
-}
-
-/// Reads on, in every partition, from where it was.
-async fn poll(w: &World, seen: &mut BTreeMap<Partition, Vec<Event>>) -> StoreResult<()> {
-    let mut snapshot = w.store.read().await?;
-    for (partition, head) in snapshot.events().log_heads().await? {
-        let known = seen.entry(partition).or_default();
-        let last = known.last().map_or(Position::ZERO, |event| event.position);
-        if head == last {
-            continue;
-        }
-        let new = snapshot.events().list_events(partition, last, 10_000).await?;
-        for (event, expected) in new.iter().zip(last.get() + 1..) {
-            assert_eq!(event.position.get(), expected, "a gap in {partition:?}");
-        }
-        assert_eq!(new.last().map(|event| event.position), Some(head), "the head is the last position");
-        known.extend(new);
-    }
     Ok(())
 }
 

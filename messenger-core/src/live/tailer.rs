@@ -45,16 +45,21 @@ impl Tailer {
         tokio::spawn(async move {
             let mut pause = BUSY_PAUSE;
             let mut next_mark = Instant::now() + MARK_INTERVAL;
+            let mut failures = 0_u32;
             loop {
-                match tailer.step().await {
+                let step = tailer.step().await;
+                match (&step, failures) {
+                    (Some(Err(error)), 0) => tracing::warn!(%error, "the event log cannot be read, trying again"),
+                    (Some(Ok(_)), 1..) => tracing::info!(failures, "the event log can be read again"),
+                    _ => {}
+                }
+                match &step {
                     None => return,
                     Some(Ok(0)) => pause = (pause * 2).min(IDLE_PAUSE),
                     Some(Ok(_)) => pause = BUSY_PAUSE,
-                    Some(Err(error)) => {
-                        tracing::warn!(%error, "the log could not be read, trying again");
-                        pause = IDLE_PAUSE;
-                    }
+                    Some(Err(_)) => pause = IDLE_PAUSE,
                 }
+                failures = if matches!(step, Some(Err(_))) { failures.saturating_add(1) } else { 0 };
                 if Instant::now() >= next_mark {
                     tailer.hub.mark();
                     next_mark = Instant::now() + MARK_INTERVAL;

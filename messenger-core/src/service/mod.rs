@@ -11,6 +11,7 @@ pub(crate) mod hydrate;
 pub mod members;
 pub mod messages;
 pub mod reading;
+mod retention;
 pub mod sessions;
 pub mod snapshot;
 mod subscribing;

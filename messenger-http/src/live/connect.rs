@@ -1,5 +1,7 @@
 //! Who connects, and from where in the log.
 
+use std::time::Duration;
+
 use messenger_core::Messenger;
 use messenger_core::cursor::Cursor;
 use messenger_core::id::UserId;
@@ -10,6 +12,16 @@ use poem::Request;
 
 use crate::auth::authenticate;
 use crate::problem::{Code, Problem};
+
+/// How many streams a user may have open on a node: a few devices with a few
+/// windows each.
+const MAX_STREAMS_PER_USER: usize = 50;
+
+/// How many streams a node takes in all: some 12 KiB of memory each.
+const MAX_STREAMS: usize = 100_000;
+
+/// When a stream that was refused is likely to find room.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The cursor that a client sent as `after`.
 pub(crate) fn parse_cursor(text: &str, viewer: UserId) -> Result<Cursor, Problem> {
@@ -47,6 +59,10 @@ pub(super) async fn connect(
         }
         _ => authenticate(messenger, request).await?,
     };
+    let of_user = messenger.subscription_count_of(viewer.user_id);
+    if of_user >= MAX_STREAMS_PER_USER || messenger.subscription_count() >= MAX_STREAMS {
+        return Err(Problem::new(Code::TooManyStreams).retry_after(RETRY_AFTER));
+    }
     // A client that was cut off goes on from what it saw last.
     let last_event_id = request.header("last-event-id").filter(|id| !id.is_empty());
     let cursor = match last_event_id.map(str::to_owned).or(wishes.after) {

@@ -36,6 +36,8 @@ pub enum Code {
     UpgradeRequired,
     /// Too many requests from this address.
     RateLimited,
+    /// Too many streams are open.
+    TooManyStreams,
     /// A defect or a broken environment.
     Internal,
     /// The database cannot be used at present; nothing was changed.
@@ -51,7 +53,7 @@ pub enum Code {
 
 impl Code {
     /// Every one, in the order of their statuses.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidJson,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -66,6 +68,7 @@ impl Code {
         Self::InvalidValue,
         Self::UpgradeRequired,
         Self::RateLimited,
+        Self::TooManyStreams,
         Self::Internal,
         Self::Unavailable,
         Self::OutcomeUnknown,
@@ -109,6 +112,11 @@ impl Code {
             Self::RateLimited => {
                 ("rate_limited", StatusCode::TOO_MANY_REQUESTS, "too many requests: wait and try again")
             }
+            Self::TooManyStreams => (
+                "too_many_streams",
+                StatusCode::TOO_MANY_REQUESTS,
+                "too many streams are open: close some, or wait and try again",
+            ),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR, "something went wrong on the server"),
             Self::Unavailable => (
                 "unavailable",

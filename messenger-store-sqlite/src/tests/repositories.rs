@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use messenger_core::clock::Timestamp;
 use messenger_core::conversation::{ConversationKind, Role, Title};
 use messenger_core::credential::PasswordHash;
 use messenger_core::event::{Audience, Event, Fact, Partition, Position};
 use messenger_core::friendship::{PairChange, PairState, PendingRequest, Visibility};
 use messenger_core::message::{MessageBody, MessageRange, Seq};
 use messenger_core::page::{Rows, Slice};
-use messenger_core::session::{RefreshTokenHash, StoredRefreshToken};
+use messenger_core::session::{RefreshTokenHash, StoredRefreshToken, StoredTicket, Ticket};
 use messenger_core::store::{Direction, Snapshot, Store as _, Transaction};
 use messenger_core::user::{DisplayName, DmPolicy, UserQuery};
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
@@ -280,6 +281,32 @@ async fn log(snapshot: &mut dyn Snapshot, committed: &[Event]) {
     }
 }
 
+/// What they find is the suite's to say; here every statement runs.
+async fn follow(tx: &mut dyn Transaction) {
+    let (partition, start, end) = (Partition::from_stored(0), Position::ZERO, Position::from_stored(9));
+    let anchors = [(user_id(1).as_uuid(), start), (conversation_id(50).as_uuid(), start)];
+    let events = tx.events();
+    assert_eq!(events.log_floors().await.expect("reads").len(), 1);
+    assert!(events.find_tags(&[(partition, end)]).await.expect("reads").is_empty());
+    assert_eq!(events.list_events_to(partition, &anchors, end, 9).await.expect("reads"), []);
+    assert_eq!(events.list_events_of_known(user_id(1), partition, start, end, 9).await.expect("reads"), []);
+    tx.conversations().find_streams(user_id(1)).await.expect("reads");
+    tx.conversations().find_audiences(&[conversation_id(50)]).await.expect("reads");
+    tx.friendships().find_acquaintances(user_id(1)).await.expect("reads");
+}
+
+async fn tickets(tx: &mut dyn Transaction) {
+    let now = Timestamp::from_millis(1);
+    let hash = Ticket::presented("a ticket").hash();
+    assert_eq!(tx.sessions().take_ticket(&hash).await.expect("reads"), None);
+    let session = session(70, user_id(1));
+    tx.sessions().insert_session(&session).await.expect("inserts");
+    let ticket = StoredTicket { hash, session_id: session.id, expires_at: now };
+    tx.sessions().insert_ticket(&ticket).await.expect("inserts");
+    assert_eq!(tx.sessions().take_ticket(&hash).await.expect("reads"), Some(ticket));
+    tx.sessions().delete_expired_tickets(now).await.expect("deletes");
+}
+
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 fn note_statement(event: TraceEvent<'_>) {
@@ -327,6 +354,8 @@ async fn every_method_does_what_it_says_by_an_index() {
     tx.events().log_identity().await.expect("reads");
     tx.events().log_heads().await.expect("reads");
     tx.events().list_events(Partition::from_stored(0), Position::ZERO, 1).await.expect("reads");
+    follow(tx.as_mut()).await;
+    tickets(tx.as_mut()).await;
     let committed = tx.commit(&all_facts()).await.expect("commits");
     log(test.store.read().await.expect("reads").as_mut(), &committed).await;
 
@@ -336,6 +365,23 @@ async fn every_method_does_what_it_says_by_an_index() {
     let left = [(conversation_id(50), user_id(1))];
     assert_eq!(tx.conversations().find_memberships(&left).await.expect("reads"), []);
     tx.rollback().await.expect("rolls back");
+
+    // On the writer, where statements are traced.
+    let before = |owned: &mut crate::worker::Owned| {
+        let end = Timestamp::from_millis(i64::MAX);
+        crate::repositories::events::position_before(&owned.connection, Partition::from_stored(0), end)
+    };
+    assert_eq!(writer.run(before).await.expect("answers").expect("reads"), Some(Position::from_stored(18)));
+    test.store.purge_events(Partition::from_stored(0), Position::from_stored(3)).await.expect("purges");
+    let left = test
+        .store
+        .read()
+        .await
+        .expect("reads")
+        .events()
+        .list_events(Partition::from_stored(0), Position::ZERO, 1)
+        .await;
+    assert_eq!(left.expect("reads")[0].position, Position::from_stored(3));
 
     writer.run(assert_plans).await.expect("answers");
 }

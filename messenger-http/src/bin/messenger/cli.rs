@@ -99,6 +99,10 @@ pub(crate) struct Options {
     /// How long a SIGTERM leaves for requests in flight
     #[arg(long, env = "MESSENGER_DRAIN_SECONDS", global = true, value_name = "SECONDS", default_value = "20")]
     pub(crate) drain_seconds: u16,
+    /// How long events are kept for clients that were away; who comes back
+    /// later takes a new snapshot. Messages are kept for good
+    #[arg(long, env = "MESSENGER_EVENT_RETENTION_DAYS", global = true, value_name = "DAYS", default_value = "30")]
+    pub(crate) event_retention_days: u16,
     /// How log lines are written
     #[arg(long, env = "MESSENGER_LOG_FORMAT", global = true, value_name = "FORMAT", default_value = "text")]
     pub(crate) log_format: LogFormat,

@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::server::Server;
 use crate::{logging, signing_key};
 
-/// How often sessions that ended by themselves are removed.
+/// How often sessions and events that ended by themselves are removed.
 const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How much of the draining time new connections are still taken in, so that
@@ -35,7 +35,8 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     readiness.enter(Stage::Serving);
 
-    let purge = tokio::spawn(purge_sessions(messenger.clone()));
+    let keep_events = Duration::from_hours(24 * u64::from(options.event_retention_days));
+    let purge = tokio::spawn(purge(messenger.clone(), keep_events));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
     let stopping = drain_all(stop(signals, readiness, announce), messenger);
@@ -97,14 +98,19 @@ async fn stop(mut signals: Signals, readiness: Readiness, announce: Duration) {
 
 /// Removes what nobody can use any more. Every node does: whoever comes second
 /// finds nothing.
-async fn purge_sessions(messenger: Messenger) {
+async fn purge(messenger: Messenger, keep_events: Duration) {
     let mut interval = tokio::time::interval(PURGE_INTERVAL);
     loop {
         interval.tick().await;
-        match messenger.purge_expired_sessions().await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "removed expired sessions"),
-            Err(error) => tracing::warn!(%error, "cannot remove expired sessions"),
-        }
+        report("expired sessions", messenger.purge_expired_sessions().await);
+        report("old events", messenger.purge_events(keep_events).await);
+    }
+}
+
+fn report(what: &str, removed: messenger_core::Result<u64>) {
+    match removed {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "removed {what}"),
+        Err(error) => tracing::warn!(%error, "cannot remove {what}"),
     }
 }

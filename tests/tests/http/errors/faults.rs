@@ -1,0 +1,76 @@
+//! What clients see of a store that fails. (That no internals show is checked
+//! with every answer.)
+
+use std::time::Duration;
+
+use messenger_http::AppOptions;
+use messenger_tests::http::{Client as _, Fault, TestApp};
+use poem::http::Method;
+
+use super::fixture::{Fixture, operations};
+
+cases! { "errors::faults":
+    a_store_that_is_away_makes_everything_unavailable,
+    a_defect_is_an_internal_error_and_no_more,
+    a_store_that_hangs_is_not_waited_for,
+    a_change_that_hangs_is_not_waited_for,
+    a_lost_commit_is_an_unknown_outcome,
+}
+
+/// A fixture at an app that does not wait long.
+async fn impatient(app: TestApp) -> Fixture {
+    let options = AppOptions { request_timeout: Duration::from_millis(100), ..TestApp::options() };
+    let mut fixture = Fixture::new(app).await;
+    fixture.ada = fixture.ada.at(&fixture.app.with(options));
+    fixture
+}
+
+async fn a_store_that_is_away_makes_everything_unavailable(app: TestApp) {
+    let fixture = Fixture::new(app).await;
+    fixture.app.break_store(Fault::Away);
+    for operation in operations() {
+        let answer = fixture.request(operation, &fixture.valid(operation)).await;
+        answer.refused(503, "unavailable");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    assert_eq!(fixture.app.anon().get("/health").await.text(), "UP");
+    fixture.app.anon().get("/ready").await.refused(503, "unavailable");
+    fixture.app.break_store(None);
+    assert_eq!(fixture.app.anon().get("/ready").await.text(), "READY");
+}
+
+async fn a_defect_is_an_internal_error_and_no_more(app: TestApp) {
+    let fixture = Fixture::new(app).await;
+    fixture.app.break_store(Fault::Panics);
+    for operation in operations() {
+        fixture.request(operation, &fixture.valid(operation)).await.refused(500, "internal");
+    }
+    fixture.app.break_store(None);
+    fixture.ada.get("/v1/me").await.ok();
+}
+
+async fn a_store_that_hangs_is_not_waited_for(app: TestApp) {
+    let fixture = impatient(app).await;
+    fixture.app.break_store(Fault::Hangs);
+    for operation in operations() {
+        fixture.request(operation, &fixture.valid(operation)).await.refused(503, "timeout");
+    }
+    fixture.app.anon().get("/ready").await.refused(503, "unavailable");
+}
+
+async fn a_change_that_hangs_is_not_waited_for(app: TestApp) {
+    let fixture = impatient(app).await;
+    fixture.app.break_store(Fault::HangsOnChanges);
+    for operation in operations().filter(|operation| operation.method != Method::GET) {
+        fixture.request(operation, &fixture.valid(operation)).await.refused(503, "timeout");
+    }
+}
+
+async fn a_lost_commit_is_an_unknown_outcome(app: TestApp) {
+    let fixture = Fixture::new(app).await;
+    for operation in operations().filter(|operation| operation.method != Method::GET) {
+        fixture.app.break_store(Fault::LosesCommits);
+        fixture.request(operation, &fixture.valid(operation)).await.refused(503, "outcome_unknown");
+        fixture.app.break_store(None);
+    }
+}

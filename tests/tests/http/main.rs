@@ -1,0 +1,34 @@
+//! The HTTP suite: the same cases through the real router over each store.
+//!
+//! `cargo test --test http sqlite::` runs them on one store,
+//! `cargo test --test http messages::` one group of them on both.
+
+use std::process::ExitCode;
+
+use messenger_tests::http::{Case, Store, run};
+use messenger_tests::{MySqlHarness, SqliteHarness};
+
+/// Makes a list of cases out of async functions of a `TestApp`.
+macro_rules! cases {
+    ($group:literal: $($case:ident),+ $(,)?) => {
+        pub(crate) const CASES: &[messenger_tests::http::Case] = &[$(messenger_tests::http::Case {
+            name: concat!($group, "::", stringify!($case)),
+            run: |app| Box::pin($case(app)),
+        }),+];
+    };
+}
+
+mod closing;
+mod errors;
+mod story;
+
+const STORES: &[Store] = &[
+    Store { name: "sqlite", start: || Ok(Box::new(SqliteHarness::start()?)) },
+    Store { name: "mysql", start: || Ok(Box::new(MySqlHarness::start()?)) },
+];
+
+const GROUPS: &[&[&[Case]]] = &[&[story::CASES], errors::CASES];
+
+fn main() -> ExitCode {
+    run(STORES, GROUPS, closing::every_answer_in_the_document_was_seen)
+}
