@@ -57,15 +57,8 @@ struct State {
     epoch: u64,
     places: Places,
     connections: HashMap<UserId, Vec<Connection>>,
-    intake: Intake,
-}
-
-/// Whether connections are taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Intake {
-    Open,
-    /// The messenger shuts down: who comes now is sent away at once.
-    Over,
+    /// Set for good when the messenger shuts down.
+    shut_down: bool,
 }
 
 struct Connection {
@@ -110,7 +103,7 @@ impl Drop for Registration {
 impl Hub {
     /// A hub that hands out what comes after `places`.
     pub(crate) fn new(epoch: u64, places: Places) -> Self {
-        let state = State { epoch, places, connections: HashMap::new(), intake: Intake::Open };
+        let state = State { epoch, places, connections: HashMap::new(), shut_down: false };
         Self { state: Mutex::new(state), next_id: AtomicU64::new(0) }
     }
 
@@ -142,9 +135,10 @@ impl Hub {
         let closed = Arc::new(OnceLock::new());
         let mut state = self.state();
         let connection = Connection { id, session, queue: sender, closed: closed.clone() };
-        match state.intake {
-            Intake::Open => state.connections.entry(user).or_default().push(connection),
-            Intake::Over => connection.close(CloseReason::ShuttingDown),
+        if state.shut_down {
+            connection.close(CloseReason::ShuttingDown);
+        } else {
+            state.connections.entry(user).or_default().push(connection);
         }
         let (epoch, places) = (state.epoch, state.places.clone());
         Registration { hub: self.clone(), user, id, epoch, places, queue, closed }
@@ -195,11 +189,11 @@ impl Hub {
         state.places = places;
     }
 
-    /// Closes all connections, and those that are yet to come.
+    /// Closes all connections, and every one that still comes.
     pub(crate) fn shut_down(&self) {
         let mut state = self.state();
-        state.intake = Intake::Over;
         state.close_all(CloseReason::ShuttingDown);
+        state.shut_down = true;
     }
 }
 

@@ -42,8 +42,9 @@ impl Messenger {
         self.inner.hub.get().map_or(0, |hub| hub.connection_count_of(user))
     }
 
-    /// Ends all subscriptions with [`ShuttingDown`](crate::live::CloseReason::ShuttingDown), also those
-    /// that are yet to come: they replay what happened, and end.
+    /// Ends all subscriptions with
+    /// [`CloseReason::ShuttingDown`](crate::live::CloseReason::ShuttingDown),
+    /// and every one that is made afterwards.
     pub fn close_subscriptions(&self) {
         self.inner.shutting_down.store(true, Ordering::SeqCst);
         if let Some(hub) = self.inner.hub.get() {

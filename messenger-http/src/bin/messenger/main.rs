@@ -4,6 +4,7 @@
 mod cli;
 mod database;
 mod health;
+mod held;
 mod logging;
 mod migrate;
 mod serve;

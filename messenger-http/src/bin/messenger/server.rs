@@ -19,10 +19,17 @@ use poem::{Endpoint, Response};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use crate::held::Held;
+
 /// How long a connection may wait for the head of its next request, whether
 /// nothing comes or it comes in drops. More than load balancers keep idle
 /// connections (60 s), so that they close them first.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// How long a client may take to read before it is cut off. A stream of events
+/// would otherwise be held for good by who does not read; it goes on from its
+/// cursor when it is back.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long to wait when the process has no file descriptor to spare.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -32,13 +39,14 @@ pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
     head_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl Server {
     pub(crate) async fn bind(address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, head_timeout: HEAD_TIMEOUT })
+        Ok(Self { listener, address, head_timeout: HEAD_TIMEOUT, write_timeout: WRITE_TIMEOUT })
     }
 
     /// Where it listens: with port 0, where it came to.
@@ -64,7 +72,8 @@ impl Server {
             tokio::select! {
                 () = &mut stop => break,
                 (stream, peer) = self.accept() => {
-                    let connection = Connection { stream, local: self.address, peer, head_timeout: self.head_timeout };
+                    let (head_timeout, write_timeout) = (self.head_timeout, self.write_timeout);
+                    let connection = Connection { stream, local: self.address, peer, head_timeout, write_timeout };
                     tokio::spawn(connection.serve(Arc::clone(&app), ending.clone()));
                 }
             }
@@ -103,6 +112,7 @@ struct Connection {
     local: SocketAddr,
     peer: SocketAddr,
     head_timeout: Duration,
+    write_timeout: Duration,
 }
 
 impl Connection {
@@ -111,7 +121,7 @@ impl Connection {
     where
         E: Endpoint<Output = Response> + 'static,
     {
-        let Self { stream, local, peer, head_timeout } = self;
+        let Self { stream, local, peer, head_timeout, write_timeout } = self;
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let app = Arc::clone(&app);
             let request = (request, LocalAddr(local.into()), RemoteAddr(peer.into()), Scheme::HTTP).into();
@@ -120,7 +130,7 @@ impl Connection {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(head_timeout)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Held::new(stream, ending.clone(), write_timeout)), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let outcome = tokio::select! {
@@ -216,5 +226,24 @@ mod tests {
         stop.notify_one();
         task.await.expect("ends");
         assert!(began.elapsed() < LATE);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_read_is_cut_off() {
+        let server = Server::bind("127.0.0.1:0".parse().expect("an address")).await.expect("bound");
+        let server = Server { write_timeout: SOON, ..server };
+        let (address, stop) = (server.address(), Arc::new(Notify::new()));
+        // More than the buffers of both ends hold.
+        let app = make(move |_| async move { vec![0_u8; 64 * 1024 * 1024] });
+        let stopping = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            server.run(app.map_to_response(), stopping.notified(), LATE).await;
+        });
+        let _deaf = send(address, REQUEST).await;
+        tokio::time::sleep(SOON).await;
+        let began = Instant::now();
+        stop.notify_one();
+        task.await.expect("ends");
+        assert!(began.elapsed() < LATE, "the end need not wait for it");
     }
 }
