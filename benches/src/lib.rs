@@ -6,8 +6,10 @@
 //! Figures of one machine say little about another: compare ratios of figures
 //! that were taken in one run.
 
+pub mod bare;
 pub mod database;
 pub mod load;
+pub mod stored;
 
 /// What goes wrong here ends the program with one line.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -74,6 +74,7 @@ enum Created {
     Created(Json<Message>),
 }
 
+#[allow(clippy::unused_async, reason = "poem-openapi's operations are async, and these do nothing")]
 #[OpenApi]
 impl Nothing {
     #[oai(path = "/v1/conversations/:id/messages", method = "post")]

@@ -11,12 +11,14 @@
 //! | `scenario` | which requests are made |
 //! | `run` | makes them, for a time |
 //! | `live` | event streams: `fanout`, `resume`, `idle` |
+//! | `login` | the ceiling of logging in: the hashing alone |
 //! | `measure` | latencies and errors, counted |
 //! | `report` | as a table, as JSON |
 
 pub mod ceiling;
 pub mod client;
 pub mod live;
+pub mod login;
 pub mod measure;
 pub mod options;
 pub mod report;
@@ -58,10 +60,11 @@ async fn measure(options: &Options, service: Option<&service::Service>) -> Outco
     for round in 1..=options.rounds.max(1) {
         // Turn by turn, so that what else the machine does meets both.
         report.runs.push(run::run(options, &world, options.scenario.name(), round).await?);
-        if let Some(ceiling) = service.and_then(|service| service.ceiling) {
-            let world = world.at(ceiling);
-            report.ceilings.push(run::run(options, &world, "ceiling", round).await?);
-        }
+        let Some(ceiling) = service.and_then(|service| service.ceiling) else { continue };
+        report.ceilings.push(match options.scenario {
+            options::Scenario::Login => login::hash(options).await?,
+            _ => run::run(options, &world.at(ceiling), "ceiling", round).await?,
+        });
     }
     Ok(report)
 }

@@ -54,7 +54,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub rounds: usize,
     /// Makes the same requests of an operation that does nothing, in turns,
-    /// and prints the ratio.
+    /// and prints the ratio. The ceiling of `login` is the hashing alone.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "same-auth")]
     pub ceiling: Option<Ceiling>,
     /// How many changes share a commit at most; 1 is no group commit.

@@ -71,7 +71,7 @@ async fn connection(mut client: Client, mut requests: Requests, shared: Arc<Shar
     let mut tally = Tally::default();
     loop {
         let Some(due) = shared.next_due().await else { return tally };
-        let answer = client.ask(requests.next()).await;
+        let answer = client.ask(requests.next_ask()).await;
         let now = Instant::now();
         shared.done.fetch_add(1, Ordering::Relaxed);
         if now >= shared.end {

@@ -43,7 +43,7 @@ impl Requests {
 
     /// The next one. Connections walk over all conversations, each from
     /// another place on.
-    pub fn next(&mut self) -> Ask {
+    pub fn next_ask(&mut self) -> Ask {
         let turn = self.count;
         self.count += 1;
         let place = self.connection * 31 + turn;
