@@ -40,8 +40,8 @@ fix: ## Format, and let clippy mend what it can
 	cargo clippy --workspace --all-targets --all-features --fix --allow-dirty --allow-staged
 	cargo fmt --all
 
-bench: ## Run the benchmarks
-	cargo bench --package messenger-benches
+bench: ## Measure everything and write benches/RESULTS.md
+	@benches/run
 
 openapi: ## Write openapi.json from the code
 	cargo run --quiet --package messenger-http --bin messenger -- openapi > openapi.json.new
