@@ -114,7 +114,7 @@ impl Request {
         let request = match self.body {
             None => request.finish(),
             Some(SentBody::Whole(bytes)) => request.header("content-length", bytes.len()).body(bytes),
-            Some(SentBody::Chunked(bytes)) => request.body(pieces(bytes)),
+            Some(SentBody::Chunked(bytes)) => request.body(pieces(&bytes)),
         };
         self.app.clock().tick();
         let answered = tokio::time::timeout(TIME_LIMIT, self.app.router().get_response(request)).await;
@@ -129,7 +129,7 @@ impl Request {
     }
 }
 
-fn pieces(bytes: Vec<u8>) -> Body {
+fn pieces(bytes: &[u8]) -> Body {
     let pieces: Vec<_> = bytes.chunks(16 * 1024).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
     Body::from_bytes_stream(futures_util::stream::iter(pieces))
 }

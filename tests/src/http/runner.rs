@@ -16,7 +16,7 @@ use super::app::TestApp;
 use super::faulty_store::ON_PURPOSE;
 
 /// A case that takes longer hangs: it fails by name, not by the runner's end.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
+const TIME_LIMIT: Duration = Duration::from_mins(2);
 
 /// One promise, checked over the wire.
 pub struct Case {

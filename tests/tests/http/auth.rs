@@ -105,7 +105,7 @@ async fn a_refresh_gives_new_tokens_and_keeps_the_session(app: TestApp) {
     assert_eq!((sessions.len(), &sessions[0]["is_current"]), (1, &json!(true)));
     assert_ne!(sessions[0]["created_at"], sessions[0]["refreshed_at"]);
     // Refreshing works when the access token no longer does.
-    app.wait(Duration::from_secs(20 * 60));
+    app.wait(Duration::from_mins(20));
     renewed.get("/v1/me").await.refused(401, "invalid_token");
     let tokens = app.anon().post("/v1/auth/refresh", json!({"refresh_token": renewed.refresh_token})).await.ok();
     renewed.with_tokens(&tokens).get("/v1/me").await.ok();
@@ -140,7 +140,7 @@ async fn an_unknown_or_expired_refresh_token_is_refused(app: TestApp) {
         let answer = app.anon().post("/v1/auth/refresh", json!({"refresh_token": token})).await;
         answer.refused(401, "invalid_refresh_token");
     }
-    app.wait(Duration::from_secs(31 * 24 * 3600));
+    app.wait(Duration::from_hours(31 * 24));
     let answer = app.anon().post("/v1/auth/refresh", json!({"refresh_token": ada.refresh_token})).await;
     answer.refused(401, "invalid_refresh_token");
 }

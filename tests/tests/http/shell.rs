@@ -88,7 +88,7 @@ async fn pages_of_listed_origins_may_read_answers(app: TestApp) {
 
 async fn registering_and_logging_in_are_limited_by_address(app: TestApp) {
     let ada = app.user("ada").await;
-    let quota = Quota { burst: 3, period: Duration::from_secs(3 * 3600) };
+    let quota = Quota { burst: 3, period: Duration::from_hours(3) };
     let limits = RateLimits { register: quota, login: Quota { burst: 2, ..quota } };
     let app = app.with(AppOptions { rate_limits: Some(limits), ..TestApp::options() });
     let login = |password: &str| app.anon().post("/v1/auth/login", json!({"login": "ada", "password": password}));

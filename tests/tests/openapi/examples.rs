@@ -54,12 +54,12 @@ fn every_example_of_an_error_is_of_its_code_and_status() {
             let examples = response["content"]["application/problem+json"]["examples"].as_object();
             for (code, example) in examples.into_iter().flatten() {
                 let problem = value(example);
-                if problem["code"] != **code || problem["status"].to_string() != *status {
+                if problem["code"] != *code.as_str() || problem["status"].as_i64() != status.parse().ok() {
                     wrong.push(format!("{} {status} {code}: {problem}", operation.id));
                 }
                 for error in problem["errors"].as_array().into_iter().flatten() {
                     let field = error["field"].as_str().expect("a field");
-                    if !fields.iter().any(|known| *known == field) {
+                    if !fields.contains(&field) {
                         wrong.push(format!("{} {code}: it has no {field} to refuse", operation.id));
                     }
                 }

@@ -36,8 +36,7 @@ fn wrong_values(name: &str, schema: &Value) -> Vec<String> {
     }
     let mut wrong = match (name, schema["type"].as_str()) {
         // What is no cursor has a case of its own.
-        ("cursor", _) => return vec![],
-        ("after", Some("string")) => return vec![],
+        ("cursor", _) | ("after", Some("string")) => return vec![],
         ("query", _) => vec![String::new(), too_long(100, false)],
         (_, Some("integer")) => texts(&["", "x", "1.5", "1e3", "9223372036854775808", " 1", "0x10"]),
         (_, Some("array")) => {
