@@ -8,6 +8,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+/// One user may not have as many streams as are opened here.
+const PEOPLE: usize = 10;
 const DRAIN: Duration = Duration::from_secs(8);
 
 struct Server {
@@ -28,7 +30,14 @@ fn start(directory: &std::path::Path) -> Server {
     let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let mut command = Command::new(env!("CARGO_BIN_EXE_messenger"));
     command.current_dir(directory).env_clear().stdin(Stdio::null()).stderr(Stdio::null());
-    command.args(["--listen", &address.to_string(), "--drain-seconds", &DRAIN.as_secs().to_string()]);
+    command.args([
+        "--listen",
+        &address.to_string(),
+        "--drain-seconds",
+        &DRAIN.as_secs().to_string(),
+        "--rate-limits",
+        "off",
+    ]);
     let server = Server { child: command.spawn().expect("starts"), address };
     let started = Instant::now();
     while !ask(address, "GET /ready HTTP/1.1", "connection: close\r\n", "").starts_with("HTTP/1.1 200") {
@@ -53,6 +62,15 @@ fn ask(address: SocketAddr, line: &str, headers: &str, body: &str) -> String {
         let _ = stream.read_to_string(&mut answer);
     }
     answer
+}
+
+/// Registers somebody; the header that says so.
+fn bearer(address: SocketAddr, number: usize) -> String {
+    let body = format!(r#"{{"username":"ada{number}","email":"ada{number}@example.org","password":"correct horse"}}"#);
+    let headers = format!("content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+    let answer = ask(address, "POST /v1/auth/register HTTP/1.1", &headers, &body);
+    let token = answer.split_once("\"access_token\":\"").and_then(|(_, rest)| rest.split_once('"')).expect(&answer).0;
+    format!("authorization: Bearer {token}\r\n")
 }
 
 /// Reads all that comes until the end, on a thread of its own.
@@ -80,22 +98,17 @@ fn drain(streams: usize, sockets: usize, polls: usize) {
     let directory = tempfile::tempdir().expect("a directory");
     let mut server = start(directory.path());
     let address = server.address;
-    let ada = r#"{"username":"ada","email":"ada@example.org","password":"correct horse"}"#;
-    let headers = format!("content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n", ada.len());
-    let answer = ask(address, "POST /v1/auth/register HTTP/1.1", &headers, ada);
-    let token = answer.split_once("\"access_token\":\"").and_then(|(_, rest)| rest.split_once('"')).expect(&answer).0;
-    let bearer = format!("authorization: Bearer {token}\r\n");
-    let upgrade = format!(
-        "{bearer}connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    );
-    let connect = |path: &str, headers: &str| {
+    let bearers: Vec<_> = (0..PEOPLE).map(|number| bearer(address, number)).collect();
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let connect = |number: usize, path: &str, headers: &str| {
+        let headers = &format!("{}{headers}", bearers[number % PEOPLE]);
         let stream = open(address, &format!("GET /v1/events{path} HTTP/1.1"), headers, "");
         read_on(stream.expect("connected"))
     };
-    let streams: Vec<_> = (0..streams).map(|_| connect("/stream", &bearer)).collect();
-    let sockets: Vec<_> = (0..sockets).map(|_| connect("/ws", &upgrade)).collect();
-    let polls: Vec<_> = (0..polls).map(|_| connect("?wait=25", &bearer)).collect();
+    let streams: Vec<_> = (0..streams).map(|number| connect(number, "/stream", "")).collect();
+    let sockets: Vec<_> = (0..sockets).map(|number| connect(number, "/ws", upgrade)).collect();
+    let polls: Vec<_> = (0..polls).map(|number| connect(number, "?wait=25", "")).collect();
     std::thread::sleep(Duration::from_secs(1));
     let told = Instant::now();
     let status = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status();
