@@ -45,6 +45,9 @@ pub(super) fn refine(document: &mut Value) {
     }
     schemas["NewGroup"]["properties"]["member_ids"]["maxItems"] = json!(100);
     schemas["ReadMarker"]["properties"]["seq"]["minimum"] = json!(0);
+    // An object whose fields follow from the event's kind.
+    schemas["Event"]["properties"]["data"]["type"] = json!("object");
+    schemas["Event"]["properties"]["data"]["additionalProperties"] = json!(true);
     for (name, schema) in schemas.as_object_mut().into_iter().flatten() {
         if schema["title"] == **name {
             schema.as_object_mut().map(|schema| schema.remove("title"));

@@ -57,6 +57,8 @@ impl<'a> Schemas<'a> {
                 "minLength" | "maxLength" | "minimum" | "maximum" | "maxItems" => {
                     check_bound(keyword, rule, value, &mut misfit);
                 }
+                // Open on purpose; one that is not said to be open is closed.
+                "additionalProperties" if *rule == true => {}
                 "enum" | "properties" | "required" | "items" | "allOf" | "oneOf" => {}
                 other if ANNOTATIONS.contains(&other) => {}
                 other => misfit(format!("has a schema with `{other}`, which this check does not know")),

@@ -89,7 +89,7 @@ fn every_type_is_told_with_its_format() {
             (Some("array"), field) if field.ends_with("_ids") => property["items"]["format"] == "uuid",
             (Some("string" | "boolean" | "array"), _) => true,
             // What an event's kind says it is.
-            (None, "data") => path == "Event.data",
+            (Some("object"), "data") => path == "Event.data",
             // A reference, bare or with something said of it here.
             (None, _) => {
                 property.get("$ref").is_some() || property["allOf"].as_array().is_some_and(|parts| parts.len() == 1)
