@@ -26,12 +26,6 @@ impl Messenger {
         Ok(Subscription::new(self.clone(), hub, cursor, Some(session)))
     }
 
-    /// Has the log looked at now rather than at the next poll: for hints from
-    /// other nodes. A lost hint costs latency only.
-    pub fn wake(&self) {
-        self.inner.committed.notify_one();
-    }
-
     /// How many subscriptions are connected.
     pub fn subscription_count(&self) -> usize {
         self.inner.hub.get().map_or(0, |hub| hub.connection_count())
@@ -50,13 +44,6 @@ impl Messenger {
         if let Some(hub) = self.inner.hub.get() {
             hub.shut_down();
         }
-    }
-
-    /// Where a subscription of this user begins that wants only what happens
-    /// from now on.
-    pub async fn live_cursor(&self, user: UserId) -> Result<Cursor> {
-        let (epoch, places) = self.hub().await?.places();
-        Ok(Cursor { epoch, user_id: user, places })
     }
 
     async fn hub(&self) -> Result<Arc<Hub>> {

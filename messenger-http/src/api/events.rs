@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use messenger_core::cursor::Cursor;
 use messenger_core::id::UserId;
 use messenger_core::live::Update;
 use messenger_core::page::Limit;
@@ -121,7 +120,6 @@ impl EventsApi {
         if happened.await == Ok(true) {
             return self.0.events_after(viewer, &page.cursor, limit).await;
         }
-        let cursor = Cursor { user_id: viewer, ..subscription.cursor() };
-        Ok(EventPage { cursor, ..page })
+        Ok(EventPage { cursor: subscription.cursor(), ..page })
     }
 }

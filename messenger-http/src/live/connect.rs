@@ -7,7 +7,6 @@ use messenger_core::cursor::Cursor;
 use messenger_core::id::UserId;
 use messenger_core::live::Subscription;
 use messenger_core::session::Ticket;
-use messenger_core::token::Viewer;
 use poem::Request;
 
 use crate::auth::authenticate;
@@ -17,7 +16,7 @@ use crate::problem::{Code, Problem};
 /// windows each.
 const MAX_STREAMS_PER_USER: usize = 50;
 
-/// How many streams a node takes in all: some 12 KiB of memory each.
+/// How many streams a node takes in all, so that its memory is bounded.
 const MAX_STREAMS: usize = 100_000;
 
 /// When a stream that was refused is likely to find room.
@@ -51,7 +50,7 @@ pub(super) async fn connect(
     messenger: &Messenger,
     request: &Request,
     tickets: Tickets,
-) -> Result<(Viewer, Subscription), Problem> {
+) -> Result<Subscription, Problem> {
     let wishes: Wishes = request.params().map_err(|_| Problem::new(Code::InvalidParameter))?;
     let viewer = match &wishes.ticket {
         Some(ticket) if tickets == Tickets::Taken => {
@@ -73,6 +72,5 @@ pub(super) async fn connect(
         }
         None => messenger.cursor(viewer.user_id).await.map_err(Problem::of)?,
     };
-    let subscription = messenger.subscribe_session(cursor, viewer.session_id).await.map_err(Problem::of)?;
-    Ok((viewer, subscription))
+    messenger.subscribe_session(cursor, viewer.session_id).await.map_err(Problem::of)
 }

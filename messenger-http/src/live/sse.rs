@@ -31,7 +31,7 @@ impl Endpoint for SseEndpoint {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        let (_, subscription) = connect(&self.messenger, &request, Tickets::Refused).await?;
+        let subscription = connect(&self.messenger, &request, Tickets::Refused).await?;
         let ids = self.ids.clone();
         let events = stream::unfold(Some(subscription), move |subscription| next(subscription, ids.clone()));
         let mut response = SSE::new(events).keep_alive(KEEP_ALIVE).into_response();

@@ -57,7 +57,7 @@ impl Endpoint for WebSocketEndpoint {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let socket = WebSocket::from_request_without_body(&request).await;
         let socket = socket.map_err(|_| Problem::new(Code::UpgradeRequired))?;
-        let (_, subscription) = connect(&self.messenger, &request, Tickets::Taken).await?;
+        let subscription = connect(&self.messenger, &request, Tickets::Taken).await?;
         let ids = self.ids.clone();
         let config = WebSocketConfig::default()
             .read_buffer_size(BUFFER)
