@@ -28,6 +28,7 @@ pub(super) const CASES: &[Case] = isolated!("following":
     a_cursor_beyond_the_head_is_refused,
     a_cursor_on_another_event_is_refused,
     a_cursor_below_the_floor_is_refused,
+    a_cursor_from_before_the_first_event_is_refused_after_a_purge,
     a_cursor_at_the_floor_goes_on,
     a_purge_keeps_what_is_young,
     a_purge_keeps_the_last_event,
@@ -237,6 +238,18 @@ async fn a_cursor_below_the_floor_is_refused(w: &World) -> Outcome {
     w.say(ada, direct, "young").await?;
     w.messenger.purge_events(Duration::from_hours(1)).await?;
     must_resync(w, &old).await;
+    Ok(())
+}
+
+/// It stands on no event whose tag could tell, so the floor alone does.
+async fn a_cursor_from_before_the_first_event_is_refused_after_a_purge(w: &World) -> Outcome {
+    let [ada, bob] = w.users(["ada", "bob"]).await?;
+    let start = w.messenger.cursor(ada).await?;
+    assert!(start.places.iter().all(|(_, place)| place == Place::START), "nothing has happened yet");
+    w.befriend(ada, bob).await?;
+    w.clock.advance(Duration::from_hours(2));
+    assert!(w.messenger.purge_events(Duration::from_hours(1)).await? > 0);
+    must_resync(w, &start).await;
     Ok(())
 }
 
