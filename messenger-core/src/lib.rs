@@ -25,6 +25,7 @@ pub mod page;
 pub mod password;
 pub mod service;
 pub mod session;
+mod session_cache;
 pub mod store;
 mod text;
 pub mod token;

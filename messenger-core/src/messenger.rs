@@ -15,6 +15,7 @@ use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::Hub;
 use crate::password::PasswordHasher;
+use crate::session_cache::SessionCache;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
 
@@ -45,6 +46,7 @@ pub(crate) struct Inner {
     /// Subscriptions are not taken any more.
     pub(crate) shutting_down: AtomicBool,
     pub(crate) lanes: Lanes,
+    pub(crate) sessions: SessionCache,
 }
 
 /// Chooses the parts of a [`Messenger`].
@@ -102,6 +104,7 @@ impl MessengerBuilder {
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
+            sessions: SessionCache::default(),
         };
         Messenger { inner: Arc::new(inner) }
     }
@@ -185,6 +188,8 @@ impl Messenger {
     /// The one way in which a change becomes durable.
     pub(crate) async fn commit(&self, change: Change) -> Result<Vec<Event>> {
         let events = change.commit().await?;
+        // Before anyone is answered: a session that ended here ends at once.
+        self.inner.sessions.hear(&events);
         if !events.is_empty() {
             self.inner.committed.notify_one();
         }

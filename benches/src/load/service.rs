@@ -44,6 +44,7 @@ impl Service {
             lanes.batch_limit = limit;
         }
         let messenger = Messenger::builder(database.store.clone()).lanes(lanes).build();
+        messenger.follow().await?;
         let app = messenger_http::app(messenger.clone(), AppOptions { rate_limits: None, ..AppOptions::default() });
         let (address, task) = serve(app).await?;
         let mut service = Self { address, ceiling: None, answers: Answers::default(), database, tasks: vec![task] };

@@ -1,5 +1,7 @@
 //! Two nodes on one database.
 
+use std::time::Duration;
+
 use super::accounts::register;
 use super::failure::Outcome;
 use super::people::{draft_under, page, refusal};
@@ -14,6 +16,8 @@ pub(super) const CASES: &[Case] = own_database!("nodes":
     both_nodes_count_one_conversation,
     a_send_that_is_repeated_on_the_other_node_is_the_same_send,
     a_logout_on_one_node_counts_on_the_other,
+    a_session_that_a_node_knows_ends_with_a_logout_on_another,
+    a_session_that_ended_before_a_node_followed_the_log_is_not_known_to_it,
     what_was_committed_is_there_after_all_nodes_stopped,
 );
 
@@ -59,6 +63,48 @@ async fn a_logout_on_one_node_counts_on_the_other(nodes: &Nodes) -> Outcome {
     here.messenger.logout(&viewer).await?;
     assert_eq!(refusal(there.messenger.authenticate(&tokens.access_token).await), Refusal::InvalidToken);
     assert_eq!(refusal(there.messenger.refresh(&tokens.refresh_token).await), Refusal::InvalidRefreshToken);
+    Ok(())
+}
+
+async fn a_session_that_a_node_knows_ends_with_a_logout_on_another(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
+    for node in [&here, &there] {
+        node.messenger.follow().await?;
+    }
+    for name in ["ada", "bob", "cleo"] {
+        let tokens = register(&here, name).await?.tokens;
+        let viewer = here.messenger.authenticate(&tokens.access_token).await?;
+        // Until the other node certainly takes it from what it knows.
+        for _ in 0..20 {
+            assert_eq!(there.messenger.authenticate(&tokens.access_token).await?, viewer);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        here.messenger.logout(&viewer).await?;
+        assert_eq!(
+            refusal(here.messenger.authenticate(&tokens.access_token).await),
+            Refusal::InvalidToken,
+            "at once where it ended"
+        );
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(
+            refusal(there.messenger.authenticate(&tokens.access_token).await),
+            Refusal::InvalidToken,
+            "within a second elsewhere"
+        );
+    }
+    Ok(())
+}
+
+async fn a_session_that_ended_before_a_node_followed_the_log_is_not_known_to_it(nodes: &Nodes) -> Outcome {
+    let (here, there) = (nodes.start().await?, nodes.start().await?);
+    let tokens = register(&here, "ada").await?.tokens;
+    let viewer = there.messenger.authenticate(&tokens.access_token).await?;
+    here.messenger.logout(&viewer).await?;
+    there.messenger.follow().await?;
+    for _ in 0..20 {
+        assert_eq!(refusal(there.messenger.authenticate(&tokens.access_token).await), Refusal::InvalidToken);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     Ok(())
 }
 

@@ -78,23 +78,31 @@ impl Tailer {
     }
 
     async fn advance(&mut self, messenger: &Messenger) -> Result<usize> {
+        let asked_at = std::time::Instant::now();
         let heads = messenger.inner.store.poll_log().await?;
         let (_, mut places) = self.hub.places();
         let behind: Vec<_> =
             heads.iter().filter(|(partition, head)| **head != places.get(**partition).position).collect();
         if behind.is_empty() {
+            messenger.inner.sessions.confirm(asked_at);
             return Ok(0);
         }
         let mut snapshot = messenger.read().await?;
         let mut events = Vec::new();
+        let mut caught_up = true;
         for (partition, head) in behind {
             let Some(news) = read_news(&mut snapshot, *partition, places.get(*partition), *head).await? else {
-                return self.start_over(&mut snapshot).await;
+                return self.start_over(messenger, &mut snapshot).await;
             };
             if let Some(last) = news.last() {
                 places.set(*partition, Place { position: last.position, tag: last.event.tag });
             }
+            caught_up &= places.get(*partition).position >= *head;
             events.extend(news);
+        }
+        messenger.inner.sessions.hear(&events);
+        if caught_up {
+            messenger.inner.sessions.confirm(asked_at);
         }
         let receivers = self.audiences.resolve(&mut snapshot, &events).await?;
         let deliveries = hydrate(&mut snapshot, events).await?;
@@ -109,9 +117,10 @@ impl Tailer {
 
     /// The log is not the one that was followed: a backup was restored, or a
     /// failover lost its tail. Nobody may go on from where they stood.
-    async fn start_over(&mut self, snapshot: &mut Box<dyn Snapshot>) -> Result<usize> {
+    async fn start_over(&mut self, messenger: &Messenger, snapshot: &mut Box<dyn Snapshot>) -> Result<usize> {
         tracing::warn!("the event log is not the one that was followed: all clients have to resynchronise");
         let log = LogView::read(snapshot).await?;
+        messenger.inner.sessions.clear();
         self.audiences.clear();
         self.hub.reset(log.epoch(), log.places());
         Ok(0)

@@ -10,6 +10,17 @@ use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
 
 impl Messenger {
+    /// Begins to follow the log now, not with the first subscription. For a
+    /// process that answers many requests: from then on
+    /// [`authenticate`](Messenger::authenticate) need not ask the store each
+    /// time.
+    ///
+    /// It starts a task, so this must be called on a Tokio runtime that lives
+    /// as long as the messenger.
+    pub async fn follow(&self) -> Result<()> {
+        self.hub().await.map(drop)
+    }
+
     /// The user's events after a cursor: what has happened, then what happens,
     /// without a gap or a repeat between.
     ///
@@ -52,6 +63,8 @@ impl Messenger {
             .hub
             .get_or_try_init(|| async {
                 let (epoch, places) = Places::of_log(self).await?;
+                // What ended before these places is not heard of again.
+                self.inner.sessions.clear();
                 let hub = Arc::new(Hub::new(epoch, places));
                 Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.committed.clone());
                 Ok::<_, Error>(hub)

@@ -31,6 +31,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::Run(format!("cannot listen on {}: {error}", options.listen)))?;
     let messenger = Messenger::builder(store).signing_keys(keys).build();
+    messenger.follow().await.map_err(|error| Failure::Run(format!("cannot read the event log: {error}")))?;
     let app = app(messenger.clone(), app_options(&options, readiness.clone()));
     tracing::info!(address = %server.address(), version = env!("CARGO_PKG_VERSION"), "serving");
     readiness.enter(Stage::Serving);
