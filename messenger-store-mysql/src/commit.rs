@@ -127,14 +127,15 @@ impl Link {
     async fn update_heads(&mut self, heads: &BTreeMap<Partition, Position>) -> StoreResult<()> {
         let heads: Vec<_> = heads.iter().collect();
         let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET ");
-        sql.case("head", &heads, |sql, (partition, head)| {
-            sql.text("partition_id = ").bind(partition.get()).then(" THEN ", head.get());
-        })
-        .text(" WHERE partition_id IN (")
-        .list(&heads, ", ", |sql, (partition, _)| {
-            sql.bind(partition.get());
-        })
-        .text(")");
+        let key = |sql: &mut Sql, (partition, _): &(&Partition, &Position)| {
+            sql.then("partition_id = ", partition.get());
+        };
+        sql.case("head", &heads, key, |(_, head)| head.get().into())
+            .text(" WHERE partition_id IN (")
+            .list(&heads, ", ", |sql, (partition, _)| {
+                sql.bind(partition.get());
+            })
+            .text(")");
         self.run_on(sql, heads.len(), "counters").await
     }
 
@@ -143,9 +144,10 @@ impl Link {
         conversations: &[(ConversationId, ConversationPositions)],
     ) -> StoreResult<()> {
         let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
-        sql.case("last_position", conversations, |sql, (id, at)| {
-            sql.text("id = ").id(id.as_uuid()).then(" THEN ", at.last.get());
-        });
+        let key = |sql: &mut Sql, (id, _): &(ConversationId, ConversationPositions)| {
+            sql.text("id = ").id(id.as_uuid());
+        };
+        sql.case("last_position", conversations, key, |(_, at)| at.last.get().into());
         let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
         sql.text(" WHERE id IN (").ids(&ids).text(")");
         // One that this transaction deleted is not there any more.
@@ -155,9 +157,10 @@ impl Link {
 
     async fn update_joined_positions(&mut self, conversations: &[(ConversationId, Position)]) -> StoreResult<()> {
         let mut sql = Sql::new("UPDATE memberships FORCE INDEX (PRIMARY) SET ");
-        sql.case("joined_position", conversations, |sql, (id, joined)| {
-            sql.text("conversation_id = ").id(id.as_uuid()).then(" THEN ", joined.get());
-        });
+        let key = |sql: &mut Sql, (id, _): &(ConversationId, Position)| {
+            sql.text("conversation_id = ").id(id.as_uuid());
+        };
+        sql.case("joined_position", conversations, key, |(_, joined)| joined.get().into());
         let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
         sql.text(" WHERE joined_position = 0 AND conversation_id IN (").ids(&ids).text(")");
         self.run(sql).await?;

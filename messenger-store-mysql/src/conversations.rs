@@ -204,21 +204,16 @@ impl ConversationRepository for Link {
         let all = last_of_each(conversations, |conversation| conversation.id.as_uuid());
         for some in all.chunks(CHUNK) {
             let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
-            sql.case("title", some, |sql, c| {
-                sql.text("id = ").id(c.id.as_uuid()).then(" THEN ", title(c));
-            })
-            .text(", ")
-            .case("members_count", some, |sql, c| {
-                sql.text("id = ").id(c.id.as_uuid()).then(" THEN ", c.members_count);
-            })
-            .text(", ")
-            .case("last_seq", some, |sql, c| {
-                sql.text("id = ").id(c.id.as_uuid()).then(" THEN ", c.last_seq.get());
-            })
-            .text(", ")
-            .case("updated_at", some, |sql, c| {
-                sql.text("id = ").id(c.id.as_uuid()).then(" THEN ", c.updated_at.as_millis());
-            });
+            let key = |sql: &mut Sql, conversation: &&Conversation| {
+                sql.text("id = ").id(conversation.id.as_uuid());
+            };
+            sql.case("title", some, key, |conversation| title(conversation).into())
+                .text(", ")
+                .case("members_count", some, key, |conversation| conversation.members_count.into())
+                .text(", ")
+                .case("last_seq", some, key, |conversation| conversation.last_seq.get().into())
+                .text(", ")
+                .case("updated_at", some, key, |conversation| conversation.updated_at.into());
             let ids: Vec<Uuid> = some.iter().map(|conversation| conversation.id.as_uuid()).collect();
             sql.text(" WHERE id IN (").ids(&ids).text(")");
             self.run_on(sql, some.len(), "conversations").await?;

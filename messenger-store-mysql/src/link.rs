@@ -61,9 +61,9 @@ impl Link {
     }
 
     /// All rows.
-    pub(crate) async fn rows(&mut self, mut sql: Sql) -> StoreResult<Vec<MySqlRow>> {
+    pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<MySqlRow>> {
         let source = self.enter()?;
-        let result = sql.query().fetch_all(source.connection()).await;
+        let result = sql.fetch_all(source.connection()).await;
         self.leave(result, UniqueKey::Other)
     }
 
@@ -94,9 +94,9 @@ impl Link {
     }
 
     /// Carries out a change in which a taken primary key means `primary`.
-    pub(crate) async fn run_keyed(&mut self, mut sql: Sql, primary: UniqueKey) -> StoreResult<MySqlQueryResult> {
+    pub(crate) async fn run_keyed(&mut self, sql: Sql, primary: UniqueKey) -> StoreResult<MySqlQueryResult> {
         let source = self.enter()?;
-        let result = sql.query().execute(source.connection()).await;
+        let result = sql.execute(source.connection()).await;
         self.leave(result, primary)
     }
 

@@ -158,22 +158,16 @@ impl Link {
         let all = last_of_each(memberships, |membership| (membership.conversation_id, membership.user_id));
         for some in all.chunks(CHUNK) {
             let mut sql = Sql::new("UPDATE memberships m FORCE INDEX (PRIMARY) SET ");
-            sql.case("m.role", some, |sql, membership| {
+            let key = |sql: &mut Sql, membership: &&Membership| {
                 push_key(sql, membership.conversation_id, membership.user_id);
-                sql.then(" THEN ", membership.role.as_str());
-            })
-            .text(", ")
-            .case("m.read_seq", some, |sql, membership| {
-                push_key(sql, membership.conversation_id, membership.user_id);
-                sql.then(" THEN ", membership.read_seq.get());
-            })
-            .text(", ")
-            .case("m.own_after_read", some, |sql, membership| {
-                push_key(sql, membership.conversation_id, membership.user_id);
-                sql.then(" THEN ", membership.own_after_read);
-            })
-            .text(" WHERE ")
-            .any_of(some, |sql, membership| push_key(sql, membership.conversation_id, membership.user_id));
+            };
+            sql.case("m.role", some, key, |membership| membership.role.as_str().into())
+                .text(", ")
+                .case("m.read_seq", some, key, |membership| membership.read_seq.get().into())
+                .text(", ")
+                .case("m.own_after_read", some, key, |membership| membership.own_after_read.into())
+                .text(" WHERE ")
+                .any_of(some, key);
             self.run_on(sql, some.len(), "memberships").await?;
         }
         Ok(())

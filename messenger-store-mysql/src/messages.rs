@@ -158,18 +158,14 @@ impl MessageRepository for Link {
         let all = last_of_each(messages, |message| message.id);
         for some in all.chunks(CHUNK) {
             let mut sql = Sql::new("UPDATE messages FORCE INDEX (PRIMARY) SET ");
-            sql.case("body", some, |sql, message| {
+            let key = |sql: &mut Sql, message: &&Message| {
                 sql.text("id = ").id(message.id.as_uuid());
-                sql.then(" THEN ", message.body.as_ref().map(MessageBody::as_str));
-            })
-            .text(", ")
-            .case("edited_at", some, |sql, message| {
-                sql.text("id = ").id(message.id.as_uuid()).text(" THEN ").optional_time(message.edited_at);
-            })
-            .text(", ")
-            .case("deleted_at", some, |sql, message| {
-                sql.text("id = ").id(message.id.as_uuid()).text(" THEN ").optional_time(message.deleted_at);
-            });
+            };
+            sql.case("body", some, key, |message| message.body.as_ref().map(MessageBody::as_str).into())
+                .text(", ")
+                .case("edited_at", some, key, |message| message.edited_at.into())
+                .text(", ")
+                .case("deleted_at", some, key, |message| message.deleted_at.into());
             let ids: Vec<Uuid> = some.iter().map(|message| message.id.as_uuid()).collect();
             sql.text(" WHERE id IN (").ids(&ids).text(")");
             self.run_on(sql, some.len(), "messages").await?;

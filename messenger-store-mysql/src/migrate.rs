@@ -231,15 +231,15 @@ async fn history(connection: &mut MySqlConnection) -> Result<Vec<Recorded>, Migr
 
 async fn rows<T>(
     connection: &mut MySqlConnection,
-    mut sql: Sql,
+    sql: Sql,
     read: fn(&mut Columns<'_>) -> messenger_core::store::StoreResult<T>,
 ) -> Result<Vec<T>, MigrationError> {
-    let rows = sql.query().fetch_all(connection).await.map_err(explain)?;
+    let rows = sql.fetch_all(connection).await.map_err(explain)?;
     rows.iter().map(|row| read(&mut Columns::of(row)).map_err(|error| MigrationError::new(error.to_string()))).collect()
 }
 
-async fn run(connection: &mut MySqlConnection, mut sql: Sql) -> Result<(), MigrationError> {
-    sql.query().execute(connection).await.map_err(explain)?;
+async fn run(connection: &mut MySqlConnection, sql: Sql) -> Result<(), MigrationError> {
+    sql.execute(connection).await.map_err(explain)?;
     Ok(())
 }
 

@@ -46,15 +46,11 @@ impl Link {
     }
 }
 
-/// `(SELECT id … LIMIT ?) UNION ALL …`, one for each conversation; filled up to
-/// a power of two with a conversation that does not exist.
+/// `(SELECT id … LIMIT ?) UNION ALL …`, one for each conversation.
 fn push_newest(sql: &mut Sql, conversations: &[Uuid], slice: Slice<TimeKey>) {
-    let length = conversations.len().next_power_of_two();
-    let padded = conversations.iter().copied().chain(std::iter::repeat(Uuid::nil())).take(length);
-    for (index, conversation) in padded.enumerate() {
-        sql.text(if index == 0 { "(" } else { " UNION ALL (" });
-        sql.text("SELECT x.id FROM messages x WHERE x.conversation_id = ").id(conversation);
+    sql.list(conversations, " UNION ALL ", |sql, conversation| {
+        sql.text("(SELECT x.id FROM messages x WHERE x.conversation_id = ").id(*conversation);
         sql.before(slice.after, "x.created_at", "x.id");
         sql.text(" ORDER BY x.created_at DESC, x.id DESC").limit_for_page(slice.limit).text(")");
-    }
+    });
 }

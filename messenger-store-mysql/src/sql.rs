@@ -1,75 +1,172 @@
 //! Building statements and reading rows.
 //!
-//! Texts are prepared once per connection and kept there, and a server keeps a
-//! bounded number for all connections, so their number is bounded too: a list
-//! is filled up to the next power of two by repeating its last value. Rows to
-//! insert cannot be repeated; odd numbers of them are prepared, used once and
-//! forgotten.
+//! A statement is sent in one of two forms, and callers do not see which:
+//!
+//! - *Prepared*, its values bound, when its text is always the same. A text is
+//!   prepared once per connection and kept there, and a server keeps a bounded
+//!   number for all connections; there are as many as there are statements in
+//!   this crate.
+//! - *Written out*, its values as literals, when it speaks of several items, so
+//!   that its text is another one each time. To prepare it would cost a round
+//!   trip and the description of every placeholder (*measured*: a fifth of the
+//!   sends on MariaDB 10.11). A literal is a decimal number or hexadecimal
+//!   digits: no value can be anything but a value.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use messenger_core::clock::Timestamp;
 use messenger_core::page::TimeKey;
 use messenger_core::store::{StoreError, StoreResult};
-use sqlx::encode::Encode;
-use sqlx::mysql::{MySql, MySqlArguments, MySqlRow};
-use sqlx::query::Query;
-use sqlx::{Decode, QueryBuilder, Row as _, Type};
+use sqlx::mysql::{MySql, MySqlArguments, MySqlQueryResult, MySqlRow};
+use sqlx::{Arguments as _, AssertSqlSafe, Decode, MySqlConnection, Row as _, Type};
 use uuid::Uuid;
 
-/// At most so many items in one statement; longer slices take several.
-pub(crate) const CHUNK: usize = 128;
+/// At most so many items in one statement; longer slices take several. A batch
+/// of a lane fits, and as many of the longest messages stay below what the
+/// servers take in one packet.
+pub(crate) const CHUNK: usize = 256;
 
-/// Up to this many rows, an INSERT of every length is kept.
-const KEPT_ROWS: usize = 8;
+/// A value in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    Null,
+    Number(i64),
+    Bytes(Vec<u8>),
+    Text(String),
+}
 
-/// A statement whose text is made of literals only; all values are bound.
+macro_rules! value_from {
+    ($($from:ty => $make:expr),+ $(,)?) => {
+        $(impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                #[allow(clippy::redundant_closure_call, reason = "the closure is what the macro takes")]
+                $make(value)
+            }
+        })+
+    };
+}
+
+value_from! {
+    i64 => Self::Number,
+    u16 => |number| Self::Number(i64::from(number)),
+    u32 => |number| Self::Number(i64::from(number)),
+    bool => |flag| Self::Number(i64::from(flag)),
+    &[u8] => |bytes: &[u8]| Self::Bytes(bytes.to_vec()),
+    &str => |text: &str| Self::Text(text.to_owned()),
+    String => Self::Text,
+    Uuid => |id: Uuid| Self::Bytes(id.as_bytes().to_vec()),
+    Timestamp => |at: Timestamp| Self::Number(at.as_millis()),
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl Value {
+    /// As a literal. Hexadecimal digits need no escapes, whatever they spell.
+    fn write(&self, text: &mut String) {
+        match self {
+            Self::Null => text.push_str("NULL"),
+            Self::Number(number) => {
+                // Writing to a String does not fail.
+                let _ = write!(text, "{number}");
+            }
+            Self::Bytes(bytes) => write_hex(text, "x'", bytes),
+            Self::Text(value) => write_hex(text, "_utf8mb4 x'", value.as_bytes()),
+        }
+    }
+
+    fn bind(self, arguments: &mut MySqlArguments) -> Result<(), sqlx::error::BoxDynError> {
+        match self {
+            Self::Null => arguments.add(None::<Vec<u8>>),
+            Self::Number(number) => arguments.add(number),
+            Self::Bytes(bytes) => arguments.add(bytes),
+            Self::Text(text) => arguments.add(text),
+        }
+    }
+}
+
+fn write_hex(text: &mut String, introducer: &'static str, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    text.push_str(introducer);
+    text.reserve(bytes.len() * 2 + 1);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text.push('\'');
+}
+
+/// A statement whose text is made of literals of this crate; all else is values.
 pub(crate) struct Sql {
-    builder: QueryBuilder<MySql>,
-    keep: bool,
+    parts: Vec<Part>,
+    items: Items,
+}
+
+enum Part {
+    Text(&'static str),
+    Value(Value),
+}
+
+/// Whether the text depends on how many items there are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Items {
+    One,
+    Several,
+}
+
+/// A statement as it is sent.
+enum Form {
+    /// The text is the same for all values.
+    Prepared(String, MySqlArguments),
+    /// The values are in the text.
+    WrittenOut(String),
 }
 
 impl Sql {
     /// Begins with a literal.
     pub(crate) fn new(text: &'static str) -> Self {
-        Self { builder: QueryBuilder::new(text), keep: true }
+        Self { parts: vec![Part::Text(text)], items: Items::One }
     }
 
     /// Goes on with a literal.
     pub(crate) fn text(&mut self, text: &'static str) -> &mut Self {
-        self.builder.push(text);
+        self.parts.push(Part::Text(text));
         self
     }
 
     /// Binds a value.
-    pub(crate) fn bind<'v>(&mut self, value: impl Encode<'v, MySql> + Type<MySql>) -> &mut Self {
-        self.builder.push_bind(value);
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.parts.push(Part::Value(value.into()));
         self
     }
 
     /// Binds an id.
     pub(crate) fn id(&mut self, id: Uuid) -> &mut Self {
-        self.bind(id.as_bytes().as_slice())
+        self.bind(id)
     }
 
     /// Binds an id or NULL.
     pub(crate) fn optional_id(&mut self, id: Option<Uuid>) -> &mut Self {
-        self.bind(id.map(|id| id.as_bytes().to_vec()))
+        self.bind(id)
     }
 
     /// Binds an instant.
     pub(crate) fn time(&mut self, at: Timestamp) -> &mut Self {
-        self.bind(at.as_millis())
+        self.bind(at)
     }
 
     /// Binds an instant or NULL.
     pub(crate) fn optional_time(&mut self, at: Option<Timestamp>) -> &mut Self {
-        self.bind(at.map(Timestamp::as_millis))
+        self.bind(at)
     }
 
     /// Binds values between literals: `bind(a)`, then each literal with its
     /// value. Reads like the statement.
-    pub(crate) fn then<'v>(&mut self, text: &'static str, value: impl Encode<'v, MySql> + Type<MySql>) -> &mut Self {
+    pub(crate) fn then(&mut self, text: &'static str, value: impl Into<Value>) -> &mut Self {
         self.text(text).bind(value)
     }
 
@@ -92,28 +189,36 @@ impl Sql {
 
     /// `(…), (…)`: rows to insert.
     pub(crate) fn rows<T>(&mut self, items: &[T], mut push: impl FnMut(&mut Self, &T)) -> &mut Self {
-        self.keep = items.len() <= KEPT_ROWS || items.len().is_power_of_two();
-        for (index, item) in items.iter().enumerate() {
-            self.text(if index == 0 { "(" } else { ", (" });
-            push(self, item);
-            self.text(")");
-        }
-        self
+        self.list(items, ", ", |sql, item| {
+            sql.text("(");
+            push(sql, item);
+            sql.text(")");
+        })
     }
 
     /// `column = CASE WHEN key THEN value … ELSE column END`: another value
-    /// for each row of an UPDATE. The ELSE is what tells the server the type.
+    /// for each row of an UPDATE that finds these rows and no others. The ELSE
+    /// is what tells the server the type. One value for all needs no CASE,
+    /// whose cost grows with the square of the rows.
     pub(crate) fn case<T>(
         &mut self,
         column: &'static str,
         items: &[T],
-        mut push: impl FnMut(&mut Self, &T),
+        key: impl Fn(&mut Self, &T),
+        value: impl Fn(&T) -> Value,
     ) -> &mut Self {
-        self.text(column).text(" = CASE ");
-        self.list(items, " ", |sql, item| {
-            sql.text("WHEN ");
-            push(sql, item);
-        });
+        self.text(column);
+        let mut values: Vec<_> = items.iter().map(value).collect();
+        if values.windows(2).all(|two| two[0] == two[1]) {
+            // There is at least one row.
+            return self.then(" = ", values.pop().unwrap_or(Value::Null));
+        }
+        self.text(" = CASE");
+        for (item, value) in items.iter().zip(values) {
+            self.text(" WHEN ");
+            key(self, item);
+            self.then(" THEN ", value);
+        }
         self.text(" ELSE ").text(column).text(" END")
     }
 
@@ -143,28 +248,65 @@ impl Sql {
         self.then(" LIMIT ", i64::from(limit) + 1)
     }
 
-    /// The statement, ready to be sent.
-    pub(crate) fn query(&mut self) -> Query<'_, MySql, MySqlArguments> {
-        let keep = self.keep;
-        self.builder.build().persistent(keep)
-    }
-
-    /// Pushes every item, and the last one again up to a power of two.
+    /// Pushes every item. From the second one on the text is not one to keep.
     pub(crate) fn list<T>(
         &mut self,
         items: &[T],
         separator: &'static str,
         mut push: impl FnMut(&mut Self, &T),
     ) -> &mut Self {
-        let length = items.len().next_power_of_two();
-        let padded = items.iter().chain(items.last().into_iter().cycle()).take(length);
-        for (index, item) in padded.enumerate() {
+        for (index, item) in items.iter().enumerate() {
             if index > 0 {
+                self.items = Items::Several;
                 self.text(separator);
             }
             push(self, item);
         }
         self
+    }
+
+    /// Sends it, for its rows.
+    pub(crate) async fn fetch_all(self, connection: &mut MySqlConnection) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        match self.form()? {
+            Form::Prepared(text, arguments) => {
+                sqlx::query_with(AssertSqlSafe(text), arguments).fetch_all(connection).await
+            }
+            Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await,
+        }
+    }
+
+    /// Sends it, for what it does.
+    pub(crate) async fn execute(self, connection: &mut MySqlConnection) -> Result<MySqlQueryResult, sqlx::Error> {
+        match self.form()? {
+            Form::Prepared(text, arguments) => {
+                sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await
+            }
+            Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await,
+        }
+    }
+
+    fn form(self) -> Result<Form, sqlx::Error> {
+        let mut text = String::with_capacity(self.parts.len() * 16);
+        if self.items == Items::Several {
+            for part in &self.parts {
+                match part {
+                    Part::Text(part) => text.push_str(part),
+                    Part::Value(value) => value.write(&mut text),
+                }
+            }
+            return Ok(Form::WrittenOut(text));
+        }
+        let mut arguments = MySqlArguments::default();
+        for part in self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Value(value) => {
+                    text.push('?');
+                    value.bind(&mut arguments).map_err(sqlx::Error::Encode)?;
+                }
+            }
+        }
+        Ok(Form::Prepared(text, arguments))
     }
 }
 
