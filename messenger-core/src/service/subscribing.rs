@@ -8,6 +8,7 @@ use crate::cursor::{Cursor, Places};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
+use crate::messenger::Inner;
 
 impl Messenger {
     /// The user's events after a cursor: what has happened, then what happens,
@@ -53,7 +54,8 @@ impl Messenger {
             .get_or_try_init(|| async {
                 let (epoch, places) = Places::of_log(self).await?;
                 let hub = Arc::new(Hub::new(epoch, places));
-                Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.committed.clone());
+                let Inner { committed, polling, .. } = &*self.inner;
+                Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), committed.clone(), *polling);
                 Ok::<_, Error>(hub)
             })
             .await?;
