@@ -13,6 +13,7 @@ run: ## Serve on SQLite at 127.0.0.1:8080
 test: export PATH := $(PATH):/usr/local/sbin:/usr/sbin
 test: ## Run every test on SQLite and on MySQL or MariaDB
 	@tests/ensure-mysql
+	@tests/ensure-nats
 	cargo test --workspace --no-fail-fast
 
 clients: ## Generate clients in three languages and run them

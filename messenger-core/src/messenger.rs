@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::{Notify, OnceCell, watch};
 
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
-use crate::live::Hub;
+use crate::live::{Hub, Polling};
 use crate::password::PasswordHasher;
 use crate::session_cache::SessionCache;
 use crate::store::{Snapshot, Store, StoreError};
@@ -38,8 +38,12 @@ pub(crate) struct Inner {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) keys: SigningKeys,
     pub(crate) hasher: PasswordHasher,
-    /// Wakes the tailer after this node's own commits.
+    /// Wakes the tailer after this node's own commits, and when it is told of
+    /// others'.
     pub(crate) committed: Arc<Notify>,
+    /// Tells whoever wants to know of this node's own commits.
+    pub(crate) commits: watch::Sender<()>,
+    pub(crate) polling: Polling,
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
@@ -57,6 +61,7 @@ pub struct MessengerBuilder {
     keys: Option<SigningKeys>,
     hasher: PasswordHasher,
     lanes: LaneOptions,
+    polling: Polling,
 }
 
 impl MessengerBuilder {
@@ -91,6 +96,13 @@ impl MessengerBuilder {
         self
     }
 
+    /// How often the log is looked at for what other nodes did, in place of the
+    /// default.
+    pub fn polling(mut self, polling: Polling) -> Self {
+        self.polling = polling;
+        self
+    }
+
     /// The messenger.
     pub fn build(self) -> Messenger {
         let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
@@ -101,6 +113,8 @@ impl MessengerBuilder {
             keys,
             hasher: self.hasher,
             committed: Arc::new(Notify::new()),
+            commits: watch::Sender::new(()),
+            polling: self.polling,
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
@@ -125,6 +139,7 @@ impl Messenger {
             keys: None,
             hasher: PasswordHasher::new(),
             lanes: LaneOptions::default(),
+            polling: Polling::default(),
         }
     }
 
@@ -192,6 +207,7 @@ impl Messenger {
         self.inner.sessions.hear(&events);
         if !events.is_empty() {
             self.inner.committed.notify_one();
+            self.inner.commits.send_replace(());
         }
         Ok(events)
     }

@@ -4,9 +4,11 @@
 
 pub mod binary;
 pub mod http;
+mod kept;
 pub mod live;
 pub mod mysql;
 mod mysql_harness;
+pub mod nats;
 mod sqlite_harness;
 
 pub use mysql_harness::MySqlHarness;

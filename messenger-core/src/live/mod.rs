@@ -6,8 +6,10 @@ mod audience;
 mod hub;
 mod subscription;
 mod tailer;
+mod wakeups;
 
 pub use hub::CloseReason;
 pub(crate) use hub::Hub;
 pub use subscription::{Ended, Subscription, Update};
 pub(crate) use tailer::Tailer;
+pub use wakeups::{Commits, Polling};

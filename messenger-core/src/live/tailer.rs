@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::audience::Audiences;
 use super::hub::{Addressed, Hub};
+use super::wakeups::Polling;
 use crate::Messenger;
 use crate::cursor::{Place, Places};
 use crate::error::{Error, Result};
@@ -21,11 +22,6 @@ use crate::service::events::LogView;
 use crate::service::hydrate::hydrate;
 use crate::store::{Snapshot, StoreError};
 
-/// The pause between polls right after something happened.
-const BUSY_PAUSE: Duration = Duration::from_millis(5);
-/// The pause that polling settles at when nothing happens: at most ten queries
-/// a second.
-const IDLE_PAUSE: Duration = Duration::from_millis(100);
 /// How many events of a partition one step takes.
 const BATCH: u32 = 500;
 /// How often every connection learns how far the log has been handed out.
@@ -40,10 +36,10 @@ pub(crate) struct Tailer {
 
 impl Tailer {
     /// Starts to follow the log until the messenger is dropped.
-    pub(crate) fn spawn(messenger: Weak<Inner>, hub: Arc<Hub>, wake: Arc<Notify>) {
+    pub(crate) fn spawn(messenger: Weak<Inner>, hub: Arc<Hub>, wake: Arc<Notify>, polling: Polling) {
         let mut tailer = Self { messenger, hub, audiences: Audiences::default() };
         tokio::spawn(async move {
-            let mut pause = BUSY_PAUSE;
+            let mut pause = polling.busy;
             let mut next_mark = Instant::now() + MARK_INTERVAL;
             let mut failures = 0_u32;
             loop {
@@ -55,9 +51,9 @@ impl Tailer {
                 }
                 match &step {
                     None => return,
-                    Some(Ok(0)) => pause = (pause * 2).min(IDLE_PAUSE),
-                    Some(Ok(_)) => pause = BUSY_PAUSE,
-                    Some(Err(_)) => pause = IDLE_PAUSE,
+                    Some(Ok(0)) => pause = (pause * 2).min(polling.idle),
+                    Some(Ok(_)) => pause = polling.busy,
+                    Some(Err(_)) => pause = polling.idle,
                 }
                 failures = if matches!(step, Some(Err(_))) { failures.saturating_add(1) } else { 0 };
                 if Instant::now() >= next_mark {

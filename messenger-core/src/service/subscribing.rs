@@ -8,6 +8,7 @@ use crate::cursor::{Cursor, Places};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
+use crate::messenger::Inner;
 
 impl Messenger {
     /// Begins to follow the log now, not with the first subscription. For a
@@ -66,7 +67,8 @@ impl Messenger {
                 // What ended before these places is not heard of again.
                 self.inner.sessions.clear();
                 let hub = Arc::new(Hub::new(epoch, places));
-                Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.committed.clone());
+                let Inner { committed, polling, .. } = &*self.inner;
+                Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), committed.clone(), *polling);
                 Ok::<_, Error>(hub)
             })
             .await?;

@@ -99,7 +99,8 @@ impl Server {
             ))
         })?;
         let program = binary.file_name().unwrap_or_default().display().to_string();
-        let (process, url, version) = local::start(binary).map_err(NoServer)?;
+        let (process, version) = local::start(binary).map_err(NoServer)?;
+        let url = process.url();
         let name = format!("{version} via {program}");
         Ok(Self { name, url, _guard: Some(Box::new(process)) })
     }

@@ -93,6 +93,19 @@ pub(crate) struct Options {
         num_args = 0..
     )]
     pub(crate) trusted_proxies: Vec<Text<Network>>,
+    /// Where nodes tell each other that there is something new:
+    /// `nats://<user>:<password>@<host>:<port>`, or `tls://` to insist on TLS
+    // Read as it is: an error of the parser's would show the password.
+    #[arg(
+        long,
+        env = "MESSENGER_NATS_URL",
+        global = true,
+        value_name = "URL",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) nats_url: String,
     /// Whether registering and logging in are limited per address
     #[arg(long, env = "MESSENGER_RATE_LIMITS", global = true, value_name = "ON|OFF", default_value = "on")]
     pub(crate) rate_limits: Switch,
@@ -199,7 +212,6 @@ mod tests {
             &["--rate-limits", "maybe"],
             &["--drain-seconds", "-1"],
             &["--log-format", "xml"],
-            &["--nats-url", "nats://127.0.0.1"],
             &["migrate", "sideways"],
             &["migrate"],
             &["dance"],

@@ -5,8 +5,8 @@ use tracing_subscriber::EnvFilter;
 use crate::Failure;
 use crate::cli::LogFormat;
 
-/// poem tells again what is told already.
-const DEFAULT_FILTER: &str = "info,poem=warn";
+/// poem and async-nats tell again what is told already.
+const DEFAULT_FILTER: &str = "info,poem=warn,async_nats=off";
 
 /// Logs to standard error, so that standard output stays for what commands
 /// print.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use messenger_core::Messenger;
-use messenger_http::{AppOptions, RateLimits, Readiness, Stage, app};
+use messenger_http::{AppOptions, NatsUrl, RateLimits, Readiness, Stage, app, exchange_hints};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::Failure;
@@ -23,6 +23,7 @@ const ANNOUNCE_AT_MOST: Duration = Duration::from_secs(5);
 pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     logging::init(options.log_format)?;
     let database = Database::parse(&options.database_url)?;
+    let nats = nats_url(&options.nats_url)?;
     let keys = signing_key::find(&database)?;
     let signals = Signals::listen().map_err(|error| Failure::Run(format!("cannot hear signals: {error}")))?;
     let readiness = Readiness::starting();
@@ -38,11 +39,15 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
 
     let keep_events = Duration::from_hours(24 * u64::from(options.event_retention_days));
     let purge = tokio::spawn(purge(messenger.clone(), keep_events));
+    let hints = nats.map(|url| tokio::spawn(exchange_hints(messenger.clone(), url)));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
     let stopping = drain_all(stop(signals, readiness, announce), messenger);
     server.run(app, stopping, drain.saturating_sub(announce)).await;
     purge.abort();
+    if let Some(hints) = hints {
+        hints.abort();
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -54,6 +59,14 @@ fn app_options(options: &Options, readiness: Readiness) -> AppOptions {
         trusted_proxies: given(options.trusted_proxies.clone()),
         readiness,
         ..AppOptions::default()
+    }
+}
+
+/// Empty is none, as compose files leave it.
+fn nats_url(text: &str) -> Result<Option<NatsUrl>, Failure> {
+    match text.trim() {
+        "" => Ok(None),
+        url => url.parse().map(Some).map_err(|error| Failure::Usage(format!("--nats-url: {error}"))),
     }
 }
 
