@@ -44,9 +44,11 @@ fix: ## Format, and let clippy mend what it can
 bench: ## Measure everything and write benches/RESULTS.md
 	@benches/run
 
-openapi: ## Write openapi.json from the code
+openapi: ## Write openapi.json and asyncapi.json from the code
 	cargo run --quiet --package messenger-http --bin messenger -- openapi > openapi.json.new
 	mv openapi.json.new openapi.json
+	cargo run --quiet --package messenger-http --bin messenger -- asyncapi > asyncapi.json.new
+	mv asyncapi.json.new asyncapi.json
 
 migration: ## Make the files of a new migration: make migration name=add_pins
 	@tests/new-migration '$(name)'

@@ -74,15 +74,7 @@ const VERSION: u8 = 1;
 impl Cursor {
     /// The text for a client.
     pub fn encode(&self) -> String {
-        let mut bytes = vec![VERSION];
-        bytes.extend(self.epoch.to_be_bytes());
-        bytes.extend(user_mark(self.user_id));
-        for (partition, place) in self.places.iter() {
-            bytes.extend(partition.get().to_be_bytes());
-            push_varint(&mut bytes, place.position.get().unsigned_abs());
-            bytes.extend(place.tag.to_be_bytes());
-        }
-        URL_SAFE_NO_PAD.encode(bytes)
+        encode(self.epoch, self.user_id, &self.places)
     }
 
     /// The cursor that `text` encodes, when it was given to `user_id`.
@@ -106,6 +98,21 @@ impl Cursor {
         }
         Some(Self { epoch: u64::from_be_bytes(*epoch), user_id, places })
     }
+}
+
+/// The text of a cursor of these parts.
+pub(crate) fn encode(epoch: u64, user_id: UserId, places: &Places) -> String {
+    // A partition takes 16 bytes at most: 2, a varint of 10, and 4.
+    let mut bytes = Vec::with_capacity(13 + 16 * places.0.len());
+    bytes.push(VERSION);
+    bytes.extend(epoch.to_be_bytes());
+    bytes.extend(user_mark(user_id));
+    for (partition, place) in places.iter() {
+        bytes.extend(partition.get().to_be_bytes());
+        push_varint(&mut bytes, place.position.get().unsigned_abs());
+        bytes.extend(place.tag.to_be_bytes());
+    }
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A few bytes of the user's id: enough to notice a mix-up. A cursor grants

@@ -1,6 +1,7 @@
 //! Events as they reach a client: with the present state of what they name.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::clock::Timestamp;
 use crate::conversation::Conversation;
@@ -20,7 +21,22 @@ pub struct Delivery {
     /// The present state of what it names, the same for every receiver; `None`
     /// when that is gone. The kind still says what happened.
     pub data: Option<EventData>,
+    pub(crate) rendering: Rendering,
 }
+
+/// What a transport made of a delivery, kept with it: an event that goes to a
+/// thousand connections is written out once. It follows from the rest, so all
+/// are equal.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rendering(OnceLock<Box<str>>);
+
+impl PartialEq for Rendering {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Rendering {}
 
 /// Names an event for good, in all logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +75,12 @@ impl Delivery {
     /// The conversation in which it happened.
     pub fn conversation_id(&self) -> Option<ConversationId> {
         self.event.event.fact.to_columns().conversation_id.map(ConversationId::from_uuid)
+    }
+
+    /// The delivery as a transport writes it, made once for all connections.
+    /// The first rendering is kept, so all callers must make the same.
+    pub fn rendered(&self, render: impl FnOnce(&Self) -> String) -> &str {
+        self.rendering.0.get_or_init(|| render(self).into())
     }
 
     /// Where a client stands who has seen it.

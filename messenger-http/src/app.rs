@@ -19,7 +19,7 @@ use crate::answer::JSON;
 use crate::api;
 use crate::body::BodyRules;
 use crate::docs_page::DocsFile;
-use crate::document::document_text;
+use crate::document::{asyncapi_text, document_text};
 use crate::gate::{Access, Gate, Shared};
 use crate::limits::{Limiter, RateLimits};
 use crate::live::{SseEndpoint, WebSocketEndpoint};
@@ -72,13 +72,16 @@ impl Default for AppOptions {
 #[allow(clippy::needless_pass_by_value, reason = "an app owns its messenger")]
 pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = Response> + 'static {
     let mut paths = operations(messenger.clone(), &options);
-    let document = document_text(&options.base_path);
-    add_get(&mut paths, "/openapi.json", move || {
-        Response::builder()
-            .header(header::CONTENT_TYPE, JSON)
-            .header(header::CACHE_CONTROL, "no-cache")
-            .body(document.clone())
-    });
+    for (path, document) in
+        [("/openapi.json", document_text(&options.base_path)), ("/asyncapi.json", asyncapi_text(&options.base_path))]
+    {
+        add_get(&mut paths, path, move || {
+            Response::builder()
+                .header(header::CONTENT_TYPE, JSON)
+                .header(header::CACHE_CONTROL, "no-cache")
+                .body(document.clone())
+        });
+    }
     let stream = SseEndpoint { messenger: messenger.clone(), ids: options.ids.clone() };
     let websocket = WebSocketEndpoint { messenger: messenger.clone(), ids: options.ids.clone() };
     add(&mut paths, Method::GET, "/v1/events/stream", stream.boxed());

@@ -27,7 +27,7 @@ pub mod wire;
 
 pub use address::{ClientAddress, InvalidNetwork, Network};
 pub use app::{AppOptions, app};
-pub use document::{document, document_text};
+pub use document::{asyncapi_document, asyncapi_text, document, document_text};
 pub use hints::{InvalidNatsUrl, NatsUrl, exchange_hints};
 pub use limits::{Quota, RateLimits};
 pub use middleware::{InvalidOrigin, Origin};

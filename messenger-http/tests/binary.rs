@@ -140,10 +140,14 @@ fn help_shows_every_flag_and_no_secret() {
 }
 
 #[test]
-fn the_document_is_printed() {
+fn the_documents_are_printed() {
     let directory = tempfile::tempdir().expect("a directory");
-    let (code, document, _) = run(directory.path(), &["openapi"], &[]);
-    assert_eq!((code, document), (Some(0), messenger_http::document_text("")));
+    for (command, expected) in
+        [("openapi", messenger_http::document_text("")), ("asyncapi", messenger_http::asyncapi_text(""))]
+    {
+        let (code, document, _) = run(directory.path(), &[command], &[]);
+        assert_eq!((code, document), (Some(0), expected), "{command}");
+    }
 }
 
 #[test]

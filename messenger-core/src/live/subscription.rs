@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::hub::{CloseReason, Hub, Item, Registration};
 use crate::Messenger;
-use crate::cursor::{Cursor, Places};
+use crate::cursor::{self, Cursor, Places};
 use crate::delivery::Delivery;
 use crate::error::{Error, Result};
 use crate::event::Fact;
@@ -90,6 +90,12 @@ impl Subscription {
     /// Where the client stands once it has seen all that was yielded.
     pub fn cursor(&self) -> Cursor {
         Cursor { epoch: self.epoch, user_id: self.user, places: self.places.clone() }
+    }
+
+    /// The text of [`Subscription::cursor`], without a copy of it: every frame
+    /// that a client gets carries one.
+    pub fn encode_cursor(&self) -> String {
+        cursor::encode(self.epoch, self.user, &self.places)
     }
 
     /// The next update. Waits for one when there is none; giving up waiting

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::change::Reads;
 use crate::conversation::{Conversation, Membership};
-use crate::delivery::{Delivery, EventData};
+use crate::delivery::{Delivery, EventData, Rendering};
 use crate::error::Result;
 use crate::event::{Audience, Event, Fact};
 use crate::friendship::{Bond, PairState, UserPair, Visibility};
@@ -41,7 +41,8 @@ pub(crate) async fn hydrate(reads: &mut dyn Reads, events: Vec<Event>) -> Result
         wanted.add(event);
     }
     let found = wanted.find(reads).await?;
-    Ok(events.into_iter().map(|event| Delivery { data: found.data(&event), event }).collect())
+    let deliver = |event| Delivery { data: found.data(&event), event, rendering: Rendering::default() };
+    Ok(events.into_iter().map(deliver).collect())
 }
 
 impl Wanted {

@@ -7,10 +7,12 @@
 //!   the list of codes;
 //! - here: what concerns the document as a whole, and examples.
 
+mod asyncapi;
 mod errors;
 mod examples;
 mod schemas;
 
+pub use asyncapi::{asyncapi_document, asyncapi_text};
 use poem_openapi::OpenApiService;
 use serde_json::{Value, json};
 

@@ -3,10 +3,12 @@
 //!
 //! They are routed by hand: OpenAPI has no words for them.
 
+mod closing;
 mod connect;
 mod sse;
 mod websocket;
 
+pub(crate) use closing::Closing;
 pub(crate) use connect::parse_cursor;
 pub(crate) use sse::SseEndpoint;
 pub(crate) use websocket::WebSocketEndpoint;
@@ -14,11 +16,24 @@ pub(crate) use websocket::WebSocketEndpoint;
 use std::sync::Arc;
 use std::time::Duration;
 
+use messenger_core::delivery::Delivery;
 use messenger_core::id::IdGenerator;
+use poem_openapi::types::ToJSON as _;
+
+use crate::wire;
 
 /// How long a client should wait before it connects again when the server
 /// stops: spread out, so that not all come at once.
 const RECONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many updates one write may carry.
+const FRAMES_PER_WRITE: usize = 64;
+
+/// An event as JSON. Every transport carries the same, so it is made once
+/// however many connections it goes to.
+fn event_json(delivery: &Delivery) -> &str {
+    delivery.rendered(|delivery| wire::Event::from(delivery).to_json_string())
+}
 
 fn reconnect_after_ms(ids: &Arc<dyn IdGenerator>) -> u64 {
     let mut random = [0; 2];

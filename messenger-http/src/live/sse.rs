@@ -1,6 +1,8 @@
 //! Server-sent events (the HTML standard, section 9.2): `id` is the cursor, so
 //! a client that reconnects by the standard goes on where it was.
 
+use std::fmt::Write as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,15 +10,12 @@ use futures_util::stream;
 use messenger_core::Messenger;
 use messenger_core::id::IdGenerator;
 use messenger_core::live::{CloseReason, Ended, Subscription, Update};
-use poem::http::{HeaderValue, header};
-use poem::web::sse::{Event, SSE};
-use poem::{Endpoint, IntoResponse as _, Request, Response};
-use poem_openapi::types::ToJSON as _;
-use serde_json::json;
+use poem::http::header;
+use poem::{Body, Endpoint, Request, Response};
+use tokio::time::timeout;
 
 use super::connect::{Tickets, connect};
-use super::reconnect_after_ms;
-use crate::wire;
+use super::{FRAMES_PER_WRITE, event_json, reconnect_after_ms};
 
 /// A comment that often keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -33,37 +32,58 @@ impl Endpoint for SseEndpoint {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let subscription = connect(&self.messenger, &request, Tickets::Refused).await?;
         let ids = self.ids.clone();
-        let events = stream::unfold(Some(subscription), move |subscription| next(subscription, ids.clone()));
-        let mut response = SSE::new(events).keep_alive(KEEP_ALIVE).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // nginx would otherwise keep events back until a buffer is full.
-        headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-        Ok(response)
+        let pieces = stream::unfold(Some(subscription), move |subscription| next(subscription, ids.clone()));
+        Ok(Response::builder()
+            .header(header::CONTENT_TYPE, "text/event-stream")
+            .header(header::CACHE_CONTROL, "no-store")
+            // nginx would otherwise keep events back until a buffer is full.
+            .header("x-accel-buffering", "no")
+            .body(Body::from_bytes_stream(pieces)))
     }
 }
 
-async fn next(subscription: Option<Subscription>, ids: Arc<dyn IdGenerator>) -> Option<(Event, Option<Subscription>)> {
+/// The next piece of the stream: whatever is there, so that events which come
+/// together are written together.
+async fn next(
+    subscription: Option<Subscription>,
+    ids: Arc<dyn IdGenerator>,
+) -> Option<(io::Result<String>, Option<Subscription>)> {
     let mut subscription = subscription?;
-    match subscription.next().await {
-        Ok(Update::Event(delivery)) => {
-            let event = Event::message(wire::Event::from(&*delivery).to_json_string()).event_type(delivery.kind());
-            Some((event.id(subscription.cursor().encode()), Some(subscription)))
+    let mut piece = String::new();
+    match timeout(KEEP_ALIVE, subscription.next()).await {
+        Err(_) => piece.push_str(":\n\n"),
+        Ok(Ok(update)) => {
+            push(&mut piece, &update, &subscription);
+            for _ in 1..FRAMES_PER_WRITE {
+                let Some(update) = subscription.ready() else { break };
+                push(&mut piece, &update, &subscription);
+            }
         }
-        Ok(Update::CaughtUp) => Some((mark("caught_up", &subscription), Some(subscription))),
-        Ok(Update::Heartbeat) => Some((mark("heartbeat", &subscription), Some(subscription))),
-        // Without another id the client goes on from the last one it saw.
-        Err(Ended::Closed(CloseReason::ShuttingDown | CloseReason::Lagging) | Ended::Failed(_)) => {
-            let data = json!({"after_ms": reconnect_after_ms(&ids)}).to_string();
-            Some((Event::message(data).event_type("reconnect"), None))
-        }
-        Err(Ended::Closed(CloseReason::ResyncRequired)) => {
-            Some((Event::message("{}").event_type("resync_required"), None))
-        }
-        Err(Ended::Closed(CloseReason::SessionEnded)) => None,
+        Ok(Err(ended)) => return farewell(&ended, &ids).map(|piece| (Ok(piece), None)),
     }
+    Some((Ok(piece), Some(subscription)))
 }
 
-fn mark(kind: &str, subscription: &Subscription) -> Event {
-    Event::message("{}").event_type(kind).id(subscription.cursor().encode())
+fn push(piece: &mut String, update: &Update, subscription: &Subscription) {
+    let (kind, data) = match update {
+        Update::Event(delivery) => (delivery.kind(), event_json(delivery)),
+        Update::CaughtUp => ("caught_up", "{}"),
+        Update::Heartbeat => ("heartbeat", "{}"),
+    };
+    // JSON has no line breaks of its own, so one line of data is all of it.
+    let written = write!(piece, "id: {}\nevent: {kind}\ndata: {data}\n\n", subscription.encode_cursor());
+    debug_assert!(written.is_ok(), "a string takes everything");
+}
+
+/// What is said last. Without another id the client goes on from the last one
+/// it saw.
+fn farewell(ended: &Ended, ids: &Arc<dyn IdGenerator>) -> Option<String> {
+    match ended {
+        Ended::Closed(CloseReason::ShuttingDown | CloseReason::Lagging) | Ended::Failed(_) => {
+            let after_ms = reconnect_after_ms(ids);
+            Some(format!("event: reconnect\ndata: {{\"after_ms\":{after_ms}}}\n\n"))
+        }
+        Ended::Closed(CloseReason::ResyncRequired) => Some("event: resync_required\ndata: {}\n\n".to_owned()),
+        Ended::Closed(CloseReason::SessionEnded) => None,
+    }
 }

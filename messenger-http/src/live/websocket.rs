@@ -9,41 +9,29 @@ use messenger_core::id::IdGenerator;
 use messenger_core::live::{CloseReason, Ended, Subscription, Update};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
 use poem::{Endpoint, FromRequest as _, IntoResponse as _, Request, Response};
-use poem_openapi::types::ToJSON as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use super::closing::Closing;
 use super::connect::{Tickets, connect};
-use super::reconnect_after_ms;
+use super::{FRAMES_PER_WRITE, event_json, reconnect_after_ms};
 use crate::problem::{Code, Problem};
-use crate::wire;
 
 /// How long a client may take to read what is written to it. After that it is
 /// cut off, and goes on from its cursor when it is back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many updates one write may carry.
-const FRAMES_PER_WRITE: usize = 64;
+/// Clients send next to nothing, and most connections are idle: what is read
+/// into stays small (the default is 128 KiB, for each).
+const READ_BUFFER: usize = 1024;
 
-/// Clients send next to nothing, and most connections are idle: buffers stay
-/// small (the default for reading alone is 128 KiB).
-const BUFFER: usize = 1024;
+/// How much is gathered for a write. It takes memory only once so much waits
+/// for a connection.
+const WRITE_BUFFER: usize = 16 * 1024;
 
 /// The largest message of a client.
 const LARGEST_MESSAGE: usize = 4 * 1024;
-
-/// Close codes, of the range that RFC 6455 leaves to applications.
-mod close_code {
-    /// Connect again with the last cursor.
-    pub(super) const RESUME: u16 = 4000;
-    /// The session was ended.
-    pub(super) const SESSION_ENDED: u16 = 4001;
-    /// Take a new snapshot.
-    pub(super) const RESYNC_REQUIRED: u16 = 4010;
-    /// The server stops; of RFC 6455's registry.
-    pub(super) const SERVICE_RESTART: u16 = 1012;
-}
 
 /// `GET /v1/events/ws`.
 pub(crate) struct WebSocketEndpoint {
@@ -60,8 +48,8 @@ impl Endpoint for WebSocketEndpoint {
         let subscription = connect(&self.messenger, &request, Tickets::Taken).await?;
         let ids = self.ids.clone();
         let config = WebSocketConfig::default()
-            .read_buffer_size(BUFFER)
-            .write_buffer_size(BUFFER)
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(LARGEST_MESSAGE))
             .max_frame_size(Some(LARGEST_MESSAGE));
         Ok(socket.config(config).on_upgrade(move |socket| serve(socket, subscription, ids)).into_response())
@@ -113,28 +101,23 @@ async fn serve(socket: WebSocketStream, mut subscription: Subscription, ids: Arc
 }
 
 fn frame(update: &Update, subscription: &Subscription) -> Message {
-    let cursor = || subscription.cursor().encode();
-    let frame = match update {
+    let cursor = subscription.encode_cursor();
+    // A cursor is of letters, digits, `-` and `_`: nothing in it to escape.
+    Message::text(match update {
         Update::Event(delivery) => {
-            let event = wire::Event::from(&**delivery).to_json().unwrap_or(Value::Null);
-            json!({"type": "event", "event": event, "cursor": cursor()})
+            format!(r#"{{"type":"event","event":{},"cursor":"{cursor}"}}"#, event_json(delivery))
         }
-        Update::CaughtUp => json!({"type": "caught_up", "cursor": cursor()}),
-        Update::Heartbeat => json!({"type": "heartbeat", "cursor": cursor()}),
-    };
-    Message::text(frame.to_string())
+        Update::CaughtUp => format!(r#"{{"type":"caught_up","cursor":"{cursor}"}}"#),
+        Update::Heartbeat => format!(r#"{{"type":"heartbeat","cursor":"{cursor}"}}"#),
+    })
 }
 
 fn farewell(ended: &Ended, ids: &Arc<dyn IdGenerator>) -> Vec<Message> {
-    let (code, reason) = match ended {
-        Ended::Closed(CloseReason::SessionEnded) => (close_code::SESSION_ENDED, "session_ended"),
-        Ended::Closed(CloseReason::ResyncRequired) => (close_code::RESYNC_REQUIRED, "resync_required"),
-        Ended::Closed(CloseReason::Lagging) | Ended::Failed(_) => (close_code::RESUME, "resume"),
-        Ended::Closed(CloseReason::ShuttingDown) => {
-            let reconnect = json!({"type": "reconnect", "after_ms": reconnect_after_ms(ids)});
-            let close = Message::close_with(CloseCode::from(close_code::SERVICE_RESTART), "reconnect");
-            return vec![Message::text(reconnect.to_string()), close];
-        }
-    };
-    vec![Message::close_with(CloseCode::from(code), reason)]
+    let closing = Closing::of(ended);
+    let close = Message::close_with(CloseCode::from(closing.code), closing.reason);
+    if matches!(ended, Ended::Closed(CloseReason::ShuttingDown)) {
+        let reconnect = json!({"type": "reconnect", "after_ms": reconnect_after_ms(ids)});
+        return vec![Message::text(reconnect.to_string()), close];
+    }
+    vec![close]
 }

@@ -1,17 +1,17 @@
 //! Events, and the snapshot that they go on from.
 
-use messenger_core::conversation::{self, ConversationKind as Kind};
-use messenger_core::delivery::{Delivery, EventData};
+use messenger_core::delivery::Delivery;
 use messenger_core::id::ConversationId;
 use poem_openapi::Object;
-use poem_openapi::types::{Example, ToJSON};
-use serde_json::{Value, json};
+use poem_openapi::types::Example;
+use serde_json::Value;
 use uuid::Uuid;
 
+use super::event_data::{event_data, object};
 use super::users::example_time;
 use super::{
-    Conversation, ConversationPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Me, Member, Message,
-    Nullable, User, UtcTime,
+    Conversation, ConversationPage, Friend, FriendPage, FriendRequest, FriendRequestPage, Me, Message, Nullable,
+    UtcTime,
 };
 
 /// Something that happened.
@@ -41,47 +41,9 @@ impl From<&Delivery> for Event {
             at: delivery.at().into(),
             actor_id: delivery.actor_id().as_uuid(),
             conversation_id: delivery.conversation_id().map(ConversationId::as_uuid).into(),
-            data: delivery.data.as_ref().map(data).into(),
+            data: delivery.data.as_ref().map(event_data).into(),
         }
     }
-}
-
-/// An event's data, the same for every receiver.
-fn data(data: &EventData) -> Value {
-    match data {
-        EventData::Message(message) => object(&Message::from(message.clone())),
-        EventData::Conversation(conversation) => conversation_data(conversation),
-        EventData::Member(member) => object(&Member::from(member.clone())),
-        EventData::RemovedMember(user) => json!({"user": object(&User::from(user.clone()))}),
-        EventData::Read { user_id, read_seq } => json!({"user_id": user_id.as_uuid(), "read_seq": read_seq.get()}),
-        EventData::FriendRequest(request) => object(&FriendRequest::from(request.clone())),
-        EventData::ClosedRequest { requester_id, addressee_id } => {
-            json!({"requester_id": requester_id.as_uuid(), "addressee_id": addressee_id.as_uuid()})
-        }
-        EventData::Friendship { user, since } => {
-            object(&Friend::from(messenger_core::store::Friend { user: user.clone(), since: *since }))
-        }
-        EventData::OtherUser(user_id) => json!({"user_id": user_id.as_uuid()}),
-        EventData::User(user) => object(&User::from(user.clone())),
-        EventData::Session(session_id) => json!({"session_id": session_id.as_uuid()}),
-    }
-}
-
-fn conversation_data(conversation: &conversation::Conversation) -> Value {
-    let (kind, title) = match &conversation.kind {
-        Kind::Direct(_) => ("direct", None),
-        Kind::Group(group) => ("group", Some(group.title.as_str())),
-    };
-    json!({
-        "id": conversation.id.as_uuid(),
-        "kind": kind,
-        "title": title,
-        "members_count": conversation.members_count,
-    })
-}
-
-fn object(value: &impl ToJSON) -> Value {
-    value.to_json().unwrap_or_default()
 }
 
 impl Example for Event {

@@ -4,6 +4,8 @@
 //! In answers every field is present: one that may be null is a [`Nullable`].
 
 mod conversations;
+mod event_data;
+mod event_kinds;
 mod events;
 mod friends;
 mod messages;
@@ -16,6 +18,10 @@ pub use conversations::{
     Conversation, ConversationChanges, ConversationKind, Member, NewConversation, NewDirectConversation, NewGroup,
     NewMember, Role, RoleChange,
 };
+pub use event_data::{
+    ClosedFriendRequest, EndedSession, MemberReadState, OtherUser, RemovedMember, SharedConversation,
+};
+pub(crate) use event_kinds::{EVENT_KINDS, EventKind, Place};
 pub use events::{Event, EventPage, FriendRequests, Snapshot, Ticket};
 pub use friends::{Friend, FriendRequest, FriendRequestSent, NewFriendRequest};
 pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, ReadState};

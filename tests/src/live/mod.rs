@@ -3,6 +3,7 @@
 
 mod backend;
 mod cases;
+mod described;
 mod frame;
 mod node;
 mod person;

@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::Failure;
+use super::described::check_socket;
 use super::frame::{Frame, Live};
 use super::stream::PATIENCE;
 
@@ -74,6 +75,7 @@ impl Live for Socket {
                 Some(other) => return Err(format!("not text: {other:?}").into()),
             };
             let frame: Value = serde_json::from_str(&text)?;
+            check_socket(&frame)?;
             let cursor = || frame["cursor"].as_str().map(str::to_owned).ok_or("a frame without its cursor");
             return Ok(match frame["type"].as_str() {
                 Some("event") => Frame::Event { event: frame["event"].clone(), cursor: cursor()? },

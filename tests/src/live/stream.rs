@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::Failure;
+use super::described::check_stream;
 use super::frame::{Frame, Live};
 
 /// How long a frame may take that has to come.
@@ -43,12 +44,12 @@ impl Stream {
     }
 
     fn parse(&mut self, block: &str) -> Result<Option<Frame>, Failure> {
-        let (mut kind, mut data) = (String::new(), String::new());
+        let (mut kind, mut data, mut id) = (String::new(), String::new(), None);
         for line in block.lines().filter(|line| !line.is_empty() && !line.starts_with(':')) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
             match field {
-                "id" => self.last_id = value,
+                "id" => id = Some(value),
                 "event" => kind = value,
                 "data" => data.push_str(&value),
                 other => return Err(format!("a field {other:?} in {block:?}").into()),
@@ -58,6 +59,8 @@ impl Stream {
             return Ok(None);
         }
         let value: Value = serde_json::from_str(&data)?;
+        check_stream(&kind, id.as_deref(), &value)?;
+        self.last_id = id.unwrap_or_else(|| std::mem::take(&mut self.last_id));
         let cursor = self.last_id.clone();
         Ok(Some(match kind.as_str() {
             "caught_up" => Frame::CaughtUp { cursor },

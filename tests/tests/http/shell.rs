@@ -16,7 +16,7 @@ cases! { "shell":
     registering_and_logging_in_are_limited_by_address,
     what_is_not_limited_tells_of_no_limit,
     health_and_readiness_are_told,
-    the_document_and_its_page_are_served,
+    the_documents_and_their_page_are_served,
     an_app_is_mounted_under_a_prefix,
 }
 
@@ -150,10 +150,14 @@ async fn health_and_readiness_are_told(app: TestApp) {
     assert_eq!((health.status(), health.text()), (200, "UP"));
 }
 
-async fn the_document_and_its_page_are_served(app: TestApp) {
-    let served = app.anon().get("/openapi.json").await;
-    assert_eq!(served.header("content-type"), Some("application/json"));
-    assert_eq!(served.text(), messenger_http::document_text(""));
+async fn the_documents_and_their_page_are_served(app: TestApp) {
+    for (path, document) in
+        [("/openapi.json", messenger_http::document_text("")), ("/asyncapi.json", messenger_http::asyncapi_text(""))]
+    {
+        let served = app.anon().get(path).await;
+        assert_eq!(served.header("content-type"), Some("application/json"), "{path}");
+        assert_eq!(served.text(), document, "{path}");
+    }
     let page = app.anon().get("/docs").await;
     assert_eq!(page.status(), 200);
     assert!(page.header("content-type").is_some_and(|media_type| media_type.starts_with("text/html")));

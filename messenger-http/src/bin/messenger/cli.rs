@@ -37,6 +37,8 @@ pub(crate) enum Command {
     },
     /// Prints the OpenAPI document
     Openapi,
+    /// Prints the AsyncAPI document: the events of the live transports
+    Asyncapi,
     /// Asks the server on `--listen` how it is: exit code 0 when it is well
     Healthcheck {
         /// Asks whether it takes requests, not only whether it is alive

@@ -52,11 +52,15 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match command.unwrap_or(Command::Serve) {
         Command::Serve => block_on(serve::serve(options)),
         Command::Migrate { action } => block_on(migrate::migrate(options, action)),
-        Command::Openapi => std::io::stdout()
-            .write_all(messenger_http::document_text("").as_bytes())
-            .map_err(|error| Failure::Run(format!("cannot print: {error}"))),
+        Command::Openapi => print(&messenger_http::document_text("")),
+        Command::Asyncapi => print(&messenger_http::asyncapi_text("")),
         Command::Healthcheck { ready } => health::check(options.listen, ready).map_err(Failure::Run),
     }
+}
+
+fn print(document: &str) -> Result<(), Failure> {
+    let printed = std::io::stdout().write_all(document.as_bytes());
+    printed.map_err(|error| Failure::Run(format!("cannot print: {error}")))
 }
 
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {

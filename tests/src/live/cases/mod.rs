@@ -2,6 +2,7 @@
 
 mod audience;
 mod cursors;
+mod kinds;
 mod nodes;
 mod polling;
 mod sessions;
@@ -19,6 +20,7 @@ pub(super) fn all() -> Vec<Case> {
         sessions::cases(),
         audience::cases(),
         cursors::cases(),
+        kinds::cases(),
         slow_readers::cases(),
         nodes::cases(),
     ];
