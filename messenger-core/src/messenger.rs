@@ -15,6 +15,7 @@ use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::Hub;
 use crate::password::PasswordHasher;
+use crate::presence::Notices;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
 
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) hasher: PasswordHasher,
     /// Wakes the tailer after this node's own commits.
     pub(crate) committed: Arc<Notify>,
+    /// What the signaller has to look at.
+    pub(crate) notices: Arc<Notices>,
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
@@ -99,6 +102,7 @@ impl MessengerBuilder {
             keys,
             hasher: self.hasher,
             committed: Arc::new(Notify::new()),
+            notices: Arc::default(),
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),

@@ -8,6 +8,7 @@ use crate::cursor::{Cursor, Places};
 use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
+use crate::presence::Signaller;
 
 impl Messenger {
     /// The user's events after a cursor: what has happened, then what happens,
@@ -44,6 +45,7 @@ impl Messenger {
         if let Some(hub) = self.inner.hub.get() {
             hub.shut_down();
         }
+        self.inner.notices.shut_down();
     }
 
     async fn hub(&self) -> Result<Arc<Hub>> {
@@ -54,6 +56,7 @@ impl Messenger {
                 let (epoch, places) = Places::of_log(self).await?;
                 let hub = Arc::new(Hub::new(epoch, places));
                 Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.committed.clone());
+                Signaller::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.notices.clone());
                 Ok::<_, Error>(hub)
             })
             .await?;

@@ -50,6 +50,11 @@ async fn next(subscription: Option<Subscription>, ids: Arc<dyn IdGenerator>) -> 
             let event = Event::message(wire::Event::from(&*delivery).to_json_string()).event_type(delivery.kind());
             Some((event.id(subscription.cursor().encode()), Some(subscription)))
         }
+        Ok(Update::Signal(signal)) => {
+            // Without an id: what a client goes on from stays what it was.
+            let event = Event::message(wire::Signal::from(&signal).to_json_string()).event_type(signal.kind());
+            Some((event, Some(subscription)))
+        }
         Ok(Update::CaughtUp) => Some((mark("caught_up", &subscription), Some(subscription))),
         Ok(Update::Heartbeat) => Some((mark("heartbeat", &subscription), Some(subscription))),
         // Without another id the client goes on from the last one it saw.

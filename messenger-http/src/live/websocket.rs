@@ -119,6 +119,11 @@ fn frame(update: &Update, subscription: &Subscription) -> Message {
             let event = wire::Event::from(&**delivery).to_json().unwrap_or(Value::Null);
             json!({"type": "event", "event": event, "cursor": cursor()})
         }
+        // Without a cursor: what a client goes on from stays what it was.
+        Update::Signal(signal) => {
+            let event = wire::Signal::from(signal).to_json().unwrap_or(Value::Null);
+            json!({"type": "event", "event": event})
+        }
         Update::CaughtUp => json!({"type": "caught_up", "cursor": cursor()}),
         Update::Heartbeat => json!({"type": "heartbeat", "cursor": cursor()}),
     };

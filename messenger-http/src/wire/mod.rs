@@ -10,6 +10,7 @@ mod messages;
 mod page;
 mod scalar;
 mod sessions;
+mod signals;
 mod users;
 
 pub use conversations::{
@@ -22,4 +23,5 @@ pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, Re
 pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage};
 pub use scalar::{Nullable, UtcTime};
 pub use sessions::{Login, Logout, PasswordChange, RefreshRequest, Registration, Session, SignedIn, Tokens};
+pub use signals::Signal;
 pub use users::{DmPolicy, Me, MeChanges, Profile, Relationship, User};

@@ -43,12 +43,12 @@ impl Stream {
     }
 
     fn parse(&mut self, block: &str) -> Result<Option<Frame>, Failure> {
-        let (mut kind, mut data) = (String::new(), String::new());
+        let (mut kind, mut data, mut has_id) = (String::new(), String::new(), false);
         for line in block.lines().filter(|line| !line.is_empty() && !line.starts_with(':')) {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
             match field {
-                "id" => self.last_id = value,
+                "id" => (self.last_id, has_id) = (value, true),
                 "event" => kind = value,
                 "data" => data.push_str(&value),
                 other => return Err(format!("a field {other:?} in {block:?}").into()),
@@ -64,8 +64,9 @@ impl Stream {
             "heartbeat" => Frame::Heartbeat,
             "reconnect" => Frame::Reconnect { after_ms: value["after_ms"].as_u64().ok_or("no after_ms")? },
             "resync_required" => Frame::Resync,
-            _ if value["kind"] == kind.as_str() => Frame::Event { event: value, cursor },
-            _ => return Err(format!("the event's name is not its kind: {block:?}").into()),
+            _ if value["kind"] == kind.as_str() && value["id"].is_null() && !has_id => Frame::Signal(value),
+            _ if value["kind"] == kind.as_str() && has_id => Frame::Event { event: value, cursor },
+            _ => return Err(format!("neither an event with an id nor a signal without: {block:?}").into()),
         }))
     }
 }

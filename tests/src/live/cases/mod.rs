@@ -5,6 +5,7 @@ mod cursors;
 mod nodes;
 mod polling;
 mod sessions;
+mod signals;
 mod slow_readers;
 mod sockets;
 mod streaming;
@@ -20,6 +21,7 @@ pub(super) fn all() -> Vec<Case> {
         audience::cases(),
         cursors::cases(),
         slow_readers::cases(),
+        signals::cases(),
         nodes::cases(),
     ];
     rooms.into_iter().flatten().collect()
