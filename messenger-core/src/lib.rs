@@ -23,6 +23,7 @@ pub mod message;
 mod messenger;
 pub mod page;
 pub mod password;
+pub mod presence;
 pub mod service;
 pub mod session;
 mod session_cache;

@@ -15,6 +15,7 @@ use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::{Hub, Polling};
 use crate::password::PasswordHasher;
+use crate::presence::Notices;
 use crate::session_cache::SessionCache;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     /// Tells whoever wants to know of this node's own commits.
     pub(crate) commits: watch::Sender<()>,
     pub(crate) polling: Polling,
+    /// What the signaller has to look at.
+    pub(crate) notices: Arc<Notices>,
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
@@ -115,6 +118,7 @@ impl MessengerBuilder {
             committed: Arc::new(Notify::new()),
             commits: watch::Sender::new(()),
             polling: self.polling,
+            notices: Arc::default(),
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),

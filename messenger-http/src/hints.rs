@@ -156,10 +156,10 @@ fn tell_log(server: &str, missed: &AtomicBool, event: &Event) {
             missed.store(false, Ordering::Relaxed);
             tracing::info!(server, "hints between nodes go over NATS");
         }
-        Event::Disconnected | Event::ClientError(_) | Event::ServerError(_) => {
-            if !missed.swap(true, Ordering::Relaxed) {
-                tracing::warn!(server, reason = %event, "no hints between nodes: NATS cannot be used, trying again");
-            }
+        Event::Disconnected | Event::ClientError(_) | Event::ServerError(_)
+            if !missed.swap(true, Ordering::Relaxed) =>
+        {
+            tracing::warn!(server, reason = %event, "no hints between nodes: NATS cannot be used, trying again");
         }
         _ => {}
     }

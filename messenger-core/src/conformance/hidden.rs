@@ -43,6 +43,7 @@ async fn tries(w: &World, who: UserId, place: ConversationId, message: MessageId
         refusal(m.list_messages(who, place, HistoryAt::Around(seq(1)), Limit::DEFAULT).await),
         refusal(m.mark_read(who, place, seq(1)).await),
         refusal(m.mark_read(who, place, seq(99)).await),
+        refusal(m.set_typing(who, place).await),
     ]
 }
 

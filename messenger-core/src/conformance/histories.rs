@@ -139,7 +139,7 @@ async fn live(actors: &World, clients: &World, number: usize) -> Outcome {
             match last.next().await? {
                 Update::Event(delivery) => replica.apply(&delivery).await?,
                 Update::CaughtUp => break,
-                Update::Heartbeat => {}
+                Update::Heartbeat | Update::Signal(_) => {}
             }
             replica.cursor = last.cursor();
         }
@@ -155,7 +155,7 @@ async fn listen(subscription: &mut Subscription, replica: &mut Replica, patience
         match timeout(patience, subscription.next()).await {
             Err(_) => return Ok(()),
             Ok(Ok(Update::Event(delivery))) => replica.apply(&delivery).await?,
-            Ok(Ok(Update::CaughtUp | Update::Heartbeat)) => {}
+            Ok(Ok(Update::CaughtUp | Update::Heartbeat | Update::Signal(_))) => {}
             Ok(Err(Ended::Closed(reason))) => panic!("closed: {reason:?}"),
             Ok(Err(Ended::Failed(error))) => return Err(error.into()),
         }

@@ -53,6 +53,7 @@ mod members;
 mod messages;
 mod reading;
 mod sessions;
+mod typing;
 mod users;
 
 mod faults;
@@ -158,6 +159,8 @@ pub const GROUPS: &[&[Case]] = &[
     messages::CASES,
     reading::CASES,
     sessions::CASES,
+    typing::CASES,
+    typing::LIVE_CASES,
     users::CASES,
     store_conversations::CASES,
     store_events::CASES,

@@ -3,16 +3,18 @@
 //! A durable event is never dropped from a connection that stays open: a
 //! connection that cannot keep up is closed with a reason that says *resume*.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc::{self, error::TryRecvError, error::TrySendError};
 
+use crate::clock::Clock;
 use crate::cursor::Places;
 use crate::delivery::Delivery;
 use crate::event::Fact;
 use crate::id::{SessionId, UserId};
+use crate::presence::{Outbox, Signal};
 
 /// How many events may wait for one connection.
 const QUEUE_LENGTH: usize = 512;
@@ -28,6 +30,23 @@ pub enum CloseReason {
     SessionEnded,
     /// The messenger shuts down: subscribe again, elsewhere or later.
     ShuttingDown,
+}
+
+/// Whether a connection is told of what passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signals {
+    Wanted,
+    Unwanted,
+}
+
+/// What comes to a connection.
+pub(super) enum Arrival {
+    /// The next of its queue.
+    Item(Item),
+    /// A signal, when the queue is empty.
+    Signal(Signal),
+    /// The queue ended.
+    End,
 }
 
 /// What waits in a connection's queue.
@@ -65,6 +84,8 @@ struct Connection {
     id: u64,
     session: Option<SessionId>,
     queue: mpsc::Sender<Item>,
+    /// Where signals wait, unless the connection wants none.
+    signals: Option<Arc<Outbox>>,
     closed: Arc<OnceLock<CloseReason>>,
 }
 
@@ -77,11 +98,38 @@ pub(super) struct Registration {
     /// Up to here everything was handed out before the registration; after it,
     /// everything comes through the queue.
     pub(super) places: Places,
-    pub(super) queue: mpsc::Receiver<Item>,
+    queue: mpsc::Receiver<Item>,
+    signals: Option<Arc<Outbox>>,
     closed: Arc<OnceLock<CloseReason>>,
 }
 
 impl Registration {
+    /// What comes next. Waits for it when there is nothing; giving up waiting
+    /// loses nothing.
+    pub(super) async fn next(&mut self, clock: &dyn Clock) -> Arrival {
+        loop {
+            if let Some(arrival) = self.ready(clock) {
+                return arrival;
+            }
+            let Some(signals) = &self.signals else {
+                return self.queue.recv().await.map_or(Arrival::End, Arrival::Item);
+            };
+            tokio::select! {
+                item = self.queue.recv() => return item.map_or(Arrival::End, Arrival::Item),
+                () = signals.filled() => {}
+            }
+        }
+    }
+
+    /// What is there already. Events go first.
+    pub(super) fn ready(&mut self, clock: &dyn Clock) -> Option<Arrival> {
+        match self.queue.try_recv() {
+            Ok(item) => Some(Arrival::Item(item)),
+            Err(TryRecvError::Disconnected) => Some(Arrival::End),
+            Err(TryRecvError::Empty) => self.signals.as_ref()?.take(clock.now()).map(Arrival::Signal),
+        }
+    }
+
     /// Why the queue ended.
     pub(super) fn close_reason(&self) -> CloseReason {
         self.closed.get().copied().unwrap_or(CloseReason::ShuttingDown)
@@ -129,19 +177,25 @@ impl Hub {
         self.state().connections.get(&user).map_or(0, Vec::len)
     }
 
-    pub(super) fn register(self: &Arc<Self>, user: UserId, session: Option<SessionId>) -> Registration {
+    pub(super) fn register(
+        self: &Arc<Self>,
+        user: UserId,
+        session: Option<SessionId>,
+        signals: Signals,
+    ) -> Registration {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
         let closed = Arc::new(OnceLock::new());
+        let signals = (signals == Signals::Wanted).then(Arc::<Outbox>::default);
         let mut state = self.state();
-        let connection = Connection { id, session, queue: sender, closed: closed.clone() };
+        let connection = Connection { id, session, queue: sender, signals: signals.clone(), closed: closed.clone() };
         if state.shut_down {
             connection.close(CloseReason::ShuttingDown);
         } else {
             state.connections.entry(user).or_default().push(connection);
         }
         let (epoch, places) = (state.epoch, state.places.clone());
-        Registration { hub: self.clone(), user, id, epoch, places, queue, closed }
+        Registration { hub: self.clone(), user, id, epoch, places, queue, signals, closed }
     }
 
     /// Hands out a batch, after which the log has been handed out up to
@@ -170,6 +224,33 @@ impl Hub {
             }
         }
         state.places = places;
+    }
+
+    /// Those of `users` who have a connection that wants signals.
+    pub(crate) fn listening(&self, users: &HashSet<UserId>) -> Vec<UserId> {
+        let state = self.state();
+        let listens = |user: &UserId| {
+            let connections = state.connections.get(user);
+            connections.is_some_and(|connections| connections.iter().any(|connection| connection.signals.is_some()))
+        };
+        // Whichever is less to look through.
+        if users.len() <= state.connections.len() {
+            users.iter().copied().filter(listens).collect()
+        } else {
+            state.connections.keys().copied().filter(|user| users.contains(user) && listens(user)).collect()
+        }
+    }
+
+    /// Lets each signal wait for its receiver's connections.
+    pub(crate) fn signal(&self, signals: impl IntoIterator<Item = (UserId, Signal)>) {
+        let state = self.state();
+        for (user, signal) in signals {
+            for connection in state.connections.get(&user).into_iter().flatten() {
+                if let Some(outbox) = &connection.signals {
+                    outbox.put(signal);
+                }
+            }
+        }
     }
 
     /// Tells every connection that everything up to now has been queued.

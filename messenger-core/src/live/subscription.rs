@@ -3,13 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::hub::{CloseReason, Hub, Item, Registration};
+use super::hub::{Arrival, CloseReason, Hub, Item, Registration, Signals};
 use crate::Messenger;
 use crate::cursor::{self, Cursor, Places};
 use crate::delivery::Delivery;
 use crate::error::{Error, Result};
 use crate::event::Fact;
 use crate::id::{SessionId, UserId};
+use crate::presence::Signal;
 use crate::service::events::{LogView, Progress};
 use crate::service::hydrate::hydrate;
 
@@ -21,6 +22,9 @@ const REPLAY_BATCH: u32 = 500;
 pub enum Update {
     /// Something happened.
     Event(Arc<Delivery>),
+    /// Someone does something at this moment. The cursor does not move, and
+    /// nothing is promised: a signal may be dropped.
+    Signal(Signal),
     /// All that had happened before has been delivered.
     CaughtUp,
     /// Nothing happened for a while; the cursor may have moved all the same.
@@ -47,6 +51,7 @@ pub struct Subscription {
     hub: Arc<Hub>,
     user: UserId,
     session: Option<SessionId>,
+    signals: Signals,
     epoch: u64,
     /// Where the client stands once it has seen all that was yielded.
     places: Places,
@@ -80,11 +85,19 @@ impl Subscription {
             hub,
             user: cursor.user_id,
             session,
+            signals: Signals::Wanted,
             epoch: cursor.epoch,
             places: cursor.places,
             pending: VecDeque::new(),
             phase: Phase::Replaying,
         }
+    }
+
+    /// The same without [`Update::Signal`], for who waits for events only.
+    #[must_use]
+    pub fn without_signals(mut self) -> Self {
+        self.signals = Signals::Unwanted;
+        self
     }
 
     /// Where the client stands once it has seen all that was yielded.
@@ -106,14 +119,9 @@ impl Subscription {
                 return Ok(update);
             }
             if let Phase::Live(registration) = &mut self.phase {
-                let item = registration.queue.recv().await;
-                match item {
-                    None => self.phase = Phase::Closed(registration.close_reason()),
-                    Some(item) => {
-                        if let Some(update) = self.take(item) {
-                            return Ok(update);
-                        }
-                    }
+                let arrival = registration.next(&*self.messenger.inner.clock).await;
+                if let Some(update) = self.take(arrival) {
+                    return Ok(update);
                 }
                 continue;
             }
@@ -128,8 +136,8 @@ impl Subscription {
             return Some(update);
         }
         while let Phase::Live(registration) = &mut self.phase {
-            let item = registration.queue.try_recv().ok()?;
-            let update = self.take(item);
+            let arrival = registration.ready(&*self.messenger.inner.clock)?;
+            let update = self.take(arrival);
             if update.is_some() {
                 return update;
             }
@@ -153,16 +161,23 @@ impl Subscription {
         None
     }
 
-    /// Takes an item of the queue, unless the replay has yielded it already.
-    fn take(&mut self, item: Item) -> Option<Update> {
-        match item {
-            Item::Mark(places) => {
+    /// Takes what came, unless the replay has yielded it already.
+    fn take(&mut self, arrival: Arrival) -> Option<Update> {
+        match arrival {
+            Arrival::End => {
+                if let Phase::Live(registration) = &self.phase {
+                    self.phase = Phase::Closed(registration.close_reason());
+                }
+                None
+            }
+            Arrival::Signal(signal) => Some(Update::Signal(signal)),
+            Arrival::Item(Item::Mark(places)) => {
                 for (partition, place) in places.iter() {
                     self.places.advance(partition, place);
                 }
                 Some(Update::Heartbeat)
             }
-            Item::Event(delivery) => {
+            Arrival::Item(Item::Event(delivery)) => {
                 let (partition, place) = (delivery.event.partition, delivery.place());
                 if place.position <= self.places.get(partition).position {
                     return None;
@@ -231,7 +246,7 @@ impl Subscription {
                     self.pending.push_back(Pending::CaughtUp);
                     Phase::Live(registration)
                 }
-                _ => Phase::Joining(self.hub.register(self.user, self.session)),
+                _ => Phase::Joining(self.hub.register(self.user, self.session, self.signals)),
             };
         }
         Ok(())

@@ -15,6 +15,7 @@ mod retention;
 pub mod sessions;
 pub mod snapshot;
 mod subscribing;
+mod typing;
 pub mod users;
 mod views;
 

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
 use crate::messenger::Inner;
+use crate::presence::Signaller;
 
 impl Messenger {
     /// Begins to follow the log now, not with the first subscription. For a
@@ -56,6 +57,7 @@ impl Messenger {
         if let Some(hub) = self.inner.hub.get() {
             hub.shut_down();
         }
+        self.inner.notices.shut_down();
     }
 
     async fn hub(&self) -> Result<Arc<Hub>> {
@@ -69,6 +71,7 @@ impl Messenger {
                 let hub = Arc::new(Hub::new(epoch, places));
                 let Inner { committed, polling, .. } = &*self.inner;
                 Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), committed.clone(), *polling);
+                Signaller::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.notices.clone());
                 Ok::<_, Error>(hub)
             })
             .await?;

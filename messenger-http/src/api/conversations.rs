@@ -12,7 +12,7 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, CreatedOrFound};
+use crate::answer::{Answer, CreatedOrFound, NoContent};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
 use crate::params::{Query, page_request};
@@ -27,6 +27,7 @@ operation_errors! {
     ListConversations: [];
     GetConversation: [conversation_not_found];
     UpdateConversation: [not_allowed, conversation_not_found, not_a_group, invalid_value];
+    SetTyping: [not_friends, conversation_not_found];
 }
 
 #[OpenApi(prefix_path = "/v1/conversations", tag = "Tag::Conversations")]
@@ -104,6 +105,23 @@ impl ConversationsApi {
         let id = ConversationId::from_uuid(conversation_id.0);
         let view = self.0.update_conversation(viewer.0.user_id, id, ConversationChanges { title }).await?;
         Ok(Answer(view.into()))
+    }
+
+    /// Say that one is typing
+    ///
+    /// The other members who follow the events by a stream get `typing`, unless
+    /// one of the two blocks the other. It is no event: it has no id, moves no
+    /// cursor, and may be lost. Clients show it for six seconds; say it again
+    /// every three while the user goes on, what comes sooner is dropped.
+    #[oai(path = "/:conversation_id/typing", method = "put", operation_id = "set_typing")]
+    async fn set_typing(
+        &self,
+        viewer: Authenticated,
+        /// The conversation's id.
+        conversation_id: Path<Uuid>,
+    ) -> Result<NoContent, Failure<SetTyping>> {
+        self.0.set_typing(viewer.0.user_id, ConversationId::from_uuid(conversation_id.0)).await?;
+        Ok(NoContent)
     }
 }
 

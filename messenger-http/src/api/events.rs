@@ -46,7 +46,8 @@ impl EventsApi {
     /// waits for one. The same events come as a stream: `GET
     /// /v1/events/stream` (server-sent events; `Last-Event-ID` wins over
     /// `after`), and `GET /v1/events/ws` (WebSocket; a browser sends a
-    /// ticket).
+    /// ticket). The streams also carry signals, `typing`, which are no events:
+    /// they have no id, move no cursor, and are not listed here.
     ///
     /// 410 says that the log does not go on from the cursor: take a new
     /// snapshot.
@@ -107,12 +108,12 @@ impl EventsApi {
         wait: Duration,
         limit: Limit,
     ) -> Result<EventPage, Error> {
-        let mut subscription = self.0.subscribe(page.cursor.clone()).await?;
+        let mut subscription = self.0.subscribe(page.cursor.clone()).await?.without_signals();
         let happened = tokio::time::timeout(wait, async {
             loop {
                 match subscription.next().await {
                     Ok(Update::Event(_)) => return true,
-                    Ok(Update::CaughtUp | Update::Heartbeat) => {}
+                    Ok(Update::CaughtUp | Update::Heartbeat | Update::Signal(_)) => {}
                     Err(_) => return false,
                 }
             }

@@ -12,10 +12,12 @@ use messenger_core::id::IdGenerator;
 use messenger_core::live::{CloseReason, Ended, Subscription, Update};
 use poem::http::header;
 use poem::{Body, Endpoint, Request, Response};
+use poem_openapi::types::ToJSON as _;
 use tokio::time::timeout;
 
 use super::connect::{Tickets, connect};
 use super::{FRAMES_PER_WRITE, event_json, reconnect_after_ms};
+use crate::wire;
 
 /// A comment that often keeps proxies from closing a quiet stream.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -65,13 +67,18 @@ async fn next(
 }
 
 fn push(piece: &mut String, update: &Update, subscription: &Subscription) {
-    let (kind, data) = match update {
-        Update::Event(delivery) => (delivery.kind(), event_json(delivery)),
-        Update::CaughtUp => ("caught_up", "{}"),
-        Update::Heartbeat => ("heartbeat", "{}"),
-    };
     // JSON has no line breaks of its own, so one line of data is all of it.
-    let written = write!(piece, "id: {}\nevent: {kind}\ndata: {data}\n\n", subscription.encode_cursor());
+    let mut moved = |kind, data| write!(piece, "id: {}\nevent: {kind}\ndata: {data}\n\n", subscription.encode_cursor());
+    let written = match update {
+        Update::Event(delivery) => moved(delivery.kind(), event_json(delivery)),
+        Update::CaughtUp => moved("caught_up", "{}"),
+        Update::Heartbeat => moved("heartbeat", "{}"),
+        // Without an id: what a client goes on from stays what it was.
+        Update::Signal(signal) => {
+            let data = wire::Signal::from(signal).to_json_string();
+            write!(piece, "event: {}\ndata: {data}\n\n", signal.kind())
+        }
+    };
     debug_assert!(written.is_ok(), "a string takes everything");
 }
 

@@ -9,6 +9,7 @@ use messenger_core::id::IdGenerator;
 use messenger_core::live::{CloseReason, Ended, Subscription, Update};
 use poem::web::websocket::{CloseCode, Message, WebSocket, WebSocketStream};
 use poem::{Endpoint, FromRequest as _, IntoResponse as _, Request, Response};
+use poem_openapi::types::ToJSON as _;
 use serde_json::json;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -17,6 +18,7 @@ use super::closing::Closing;
 use super::connect::{Tickets, connect};
 use super::{FRAMES_PER_WRITE, event_json, reconnect_after_ms};
 use crate::problem::{Code, Problem};
+use crate::wire;
 
 /// How long a client may take to read what is written to it. After that it is
 /// cut off, and goes on from its cursor when it is back.
@@ -106,6 +108,10 @@ fn frame(update: &Update, subscription: &Subscription) -> Message {
     Message::text(match update {
         Update::Event(delivery) => {
             format!(r#"{{"type":"event","event":{},"cursor":"{cursor}"}}"#, event_json(delivery))
+        }
+        // Without a cursor: what a client goes on from stays what it was.
+        Update::Signal(signal) => {
+            format!(r#"{{"type":"event","event":{}}}"#, wire::Signal::from(signal).to_json_string())
         }
         Update::CaughtUp => format!(r#"{{"type":"caught_up","cursor":"{cursor}"}}"#),
         Update::Heartbeat => format!(r#"{{"type":"heartbeat","cursor":"{cursor}"}}"#),

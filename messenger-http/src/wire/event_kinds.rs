@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     ClosedFriendRequest, EndedSession, Friend, FriendRequest, Member, MemberReadState, Message, OtherUser,
-    RemovedMember, SharedConversation, User,
+    RemovedMember, SharedConversation, Typing, User,
 };
 
 /// What is told of a kind.
@@ -58,6 +58,7 @@ pub(crate) const EVENT_KINDS: &[EventKind] = &[
     kind::<OtherUser>("block.removed", "The receiver no longer blocks the user. Told to the blocker only."),
     kind::<User>("user.updated", "The profile of someone whom the receiver knows changed, or their own."),
     kind::<EndedSession>("session.ended", "One of the receiver's sessions was ended; its own connections close."),
+    kind::<Typing>("typing", "Someone types in a conversation. Show it for six seconds."),
 ];
 
 /// Where events of a kind happen.

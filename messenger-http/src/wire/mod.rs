@@ -12,6 +12,8 @@ mod messages;
 mod page;
 mod scalar;
 mod sessions;
+mod signal_data;
+mod signals;
 mod users;
 
 pub use conversations::{
@@ -28,4 +30,6 @@ pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, Re
 pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage};
 pub use scalar::{Nullable, UtcTime};
 pub use sessions::{Login, Logout, PasswordChange, RefreshRequest, Registration, Session, SignedIn, Tokens};
+pub use signal_data::Typing;
+pub use signals::Signal;
 pub use users::{DmPolicy, Me, MeChanges, Profile, Relationship, User};

@@ -10,6 +10,8 @@ pub(crate) enum Frame {
         event: Value,
         cursor: String,
     },
+    /// What is no event: it has no cursor.
+    Signal(Value),
     CaughtUp {
         cursor: String,
     },
@@ -36,7 +38,7 @@ pub(crate) trait Live: Send {
                 match self.next().await? {
                     Frame::Event { event, .. } => events.push(event),
                     Frame::CaughtUp { cursor } => return Ok((events, cursor)),
-                    Frame::Heartbeat => {}
+                    Frame::Heartbeat | Frame::Signal(_) => {}
                     other => return Err(format!("not yet caught up: {other:?}, after {}", kinds(&events)).into()),
                 }
             }
@@ -49,8 +51,21 @@ pub(crate) trait Live: Send {
             loop {
                 match self.next().await? {
                     Frame::Event { event, cursor } => return Ok((event, cursor)),
-                    Frame::Heartbeat => {}
+                    Frame::Heartbeat | Frame::Signal(_) => {}
                     other => return Err(format!("not an event: {other:?}").into()),
+                }
+            }
+        }
+    }
+
+    /// The next signal, when no event comes before it.
+    fn signal(&mut self) -> impl Future<Output = Result<Value, Failure>> + Send {
+        async {
+            loop {
+                match self.next().await? {
+                    Frame::Signal(signal) => return Ok(signal),
+                    Frame::Heartbeat => {}
+                    other => return Err(format!("not a signal: {other:?}").into()),
                 }
             }
         }
@@ -74,7 +89,7 @@ pub(crate) trait Live: Send {
             loop {
                 let frame = self.next().await?;
                 let end = matches!(frame, Frame::End(_));
-                if frame != Frame::Heartbeat {
+                if !matches!(frame, Frame::Heartbeat | Frame::Signal(_)) {
                     frames.push(frame);
                 }
                 if end {

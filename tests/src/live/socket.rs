@@ -78,6 +78,9 @@ impl Live for Socket {
             check_socket(&frame)?;
             let cursor = || frame["cursor"].as_str().map(str::to_owned).ok_or("a frame without its cursor");
             return Ok(match frame["type"].as_str() {
+                Some("event") if frame["event"]["id"].is_null() && frame.get("cursor").is_none() => {
+                    Frame::Signal(frame["event"].clone())
+                }
                 Some("event") => Frame::Event { event: frame["event"].clone(), cursor: cursor()? },
                 Some("caught_up") => Frame::CaughtUp { cursor: cursor()? },
                 Some("heartbeat") => {

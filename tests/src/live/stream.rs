@@ -60,6 +60,7 @@ impl Stream {
         }
         let value: Value = serde_json::from_str(&data)?;
         check_stream(&kind, id.as_deref(), &value)?;
+        let has_id = id.is_some();
         self.last_id = id.unwrap_or_else(|| std::mem::take(&mut self.last_id));
         let cursor = self.last_id.clone();
         Ok(Some(match kind.as_str() {
@@ -67,8 +68,9 @@ impl Stream {
             "heartbeat" => Frame::Heartbeat,
             "reconnect" => Frame::Reconnect { after_ms: value["after_ms"].as_u64().ok_or("no after_ms")? },
             "resync_required" => Frame::Resync,
-            _ if value["kind"] == kind.as_str() => Frame::Event { event: value, cursor },
-            _ => return Err(format!("the event's name is not its kind: {block:?}").into()),
+            _ if value["kind"] == kind.as_str() && value["id"].is_null() && !has_id => Frame::Signal(value),
+            _ if value["kind"] == kind.as_str() && has_id => Frame::Event { event: value, cursor },
+            _ => return Err(format!("neither an event with an id nor a signal without: {block:?}").into()),
         }))
     }
 }

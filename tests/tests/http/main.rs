@@ -32,6 +32,7 @@ mod paging;
 mod sessions;
 mod shell;
 mod story;
+mod typing;
 mod users;
 
 const STORES: &[Store] = &[
@@ -54,6 +55,7 @@ const SUITE: &[&[Case]] = &[
     sessions::CASES,
     shell::CASES,
     story::CASES,
+    typing::CASES,
     users::CASES,
 ];
 

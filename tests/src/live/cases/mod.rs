@@ -6,6 +6,7 @@ mod kinds;
 mod nodes;
 mod polling;
 mod sessions;
+mod signals;
 mod slow_readers;
 mod sockets;
 mod streaming;
@@ -22,6 +23,7 @@ pub(super) fn all() -> Vec<Case> {
         cursors::cases(),
         kinds::cases(),
         slow_readers::cases(),
+        signals::cases(),
         nodes::cases(),
     ];
     rooms.into_iter().flatten().collect()

@@ -67,7 +67,7 @@ async fn who_stops_reading_is_closed_and_misses_nothing_on_return(stage: &Stage)
                 got.push(event);
                 last = cursor;
             }
-            Ok(Frame::Heartbeat) => {}
+            Ok(Frame::Heartbeat | Frame::Signal(_)) => {}
             Ok(Frame::End(code)) => {
                 assert!(matches!(code, Some(4000) | None), "{code:?}");
                 break;
