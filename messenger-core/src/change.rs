@@ -10,11 +10,11 @@ use crate::error::Result;
 use crate::event::{Audience, Event, Fact, NewEvent};
 use crate::friendship::Transition;
 use crate::id::{IdGenerator, UserId};
-use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
 use crate::store::{
-    ConversationRepository, CredentialRepository, FriendshipRepository, MessageRepository, SessionRepository, Snapshot,
-    Transaction, UserRepository,
+    BatchRows, ConversationRepository, CredentialRepository, FriendshipRepository, MessageRepository,
+    SessionRepository, Snapshot, Transaction, UserRepository,
 };
+use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
 
 /// One attempt at a change. Dropped without [`Change::commit`], it rolls back.
 pub(crate) struct Change {
@@ -61,6 +61,11 @@ impl Change {
 
     pub(crate) fn messages(&mut self) -> &mut dyn MessageRepository {
         self.transaction.messages()
+    }
+
+    /// Writes what a batch comes to.
+    pub(crate) async fn write_batch(&mut self, rows: BatchRows<'_>) -> Result<()> {
+        Ok(self.transaction.write_batch(rows).await?)
     }
 
     /// Notes what `actor` did, for the log.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::events::read_head;
 use crate::failpoint::FailPoint;
 use crate::link::Link;
-use crate::sql::{CHUNK, Sql};
+use crate::sql::{CHUNK, Script, Sql};
 
 /// Writes the events and what follows from them, and commits. Once the first
 /// counter is locked, every other node that writes to its partition waits, so
@@ -43,18 +43,23 @@ impl Link {
         };
         FailPoint::CountersLocked.is_hit().await;
         let allotment = Allotment::of(events, count, heads);
-        self.insert_events(&allotment.events).await?;
+        let mut script = Script::new();
+        for some in allotment.events.chunks(CHUNK) {
+            script.push(insert_events(some));
+        }
         if partitions.len() > 1 {
-            self.update_heads(&allotment.heads).await?;
+            script.push_on(update_heads(&allotment.heads), allotment.heads.len(), "counters");
         }
         let conversations: Vec<_> = allotment.conversations.into_iter().collect();
         for some in conversations.chunks(CHUNK) {
-            self.update_last_positions(some).await?;
+            // One that this transaction deleted is not there any more.
+            script.push(update_last_positions(some));
         }
         let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
         for some in joined.chunks(CHUNK) {
-            self.update_joined_positions(some).await?;
+            script.push(update_joined_positions(some));
         }
+        self.run_all(script).await?;
         Ok(allotment.events)
     }
 
@@ -92,78 +97,63 @@ impl Link {
         self.fail(&error);
         error
     }
+}
 
-    async fn insert_events(&mut self, events: &[Event]) -> StoreResult<()> {
-        for some in events.chunks(CHUNK) {
-            let mut sql = Sql::new(
-                "INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, \
-                 subject_id, other_id, at, actor_id, tag) VALUES ",
-            );
-            sql.rows(some, |sql, Event { partition, position, event }| {
-                let columns = event.fact.to_columns();
-                sql.bind(partition.get())
-                    .then(", ", position.get())
-                    .then(", ", event.audience.kind_str())
-                    .text(", ")
-                    .id(event.audience.anchor())
-                    .then(", ", event.fact.kind())
-                    .text(", ")
-                    .optional_id(columns.conversation_id)
-                    .text(", ")
-                    .optional_id(columns.subject_id)
-                    .text(", ")
-                    .optional_id(columns.other_id)
-                    .text(", ")
-                    .time(event.at)
-                    .text(", ")
-                    .id(event.actor_id.as_uuid())
-                    .then(", ", event.tag);
-            });
-            self.run(sql).await?;
-        }
-        Ok(())
-    }
+fn insert_events(events: &[Event]) -> Sql {
+    let mut sql = Sql::new(
+        "INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, subject_id, \
+         other_id, at, actor_id, tag) VALUES ",
+    );
+    sql.rows(events, |sql, Event { partition, position, event }| {
+        let columns = event.fact.to_columns();
+        sql.bind(partition.get())
+            .then(", ", position.get())
+            .then(", ", event.audience.kind_str())
+            .then(", ", event.audience.anchor())
+            .then(", ", event.fact.kind())
+            .then(", ", columns.conversation_id)
+            .then(", ", columns.subject_id)
+            .then(", ", columns.other_id)
+            .then(", ", event.at)
+            .then(", ", event.actor_id.as_uuid())
+            .then(", ", event.tag);
+    });
+    sql
+}
 
-    async fn update_heads(&mut self, heads: &BTreeMap<Partition, Position>) -> StoreResult<()> {
-        let heads: Vec<_> = heads.iter().collect();
-        let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET ");
-        let key = |sql: &mut Sql, (partition, _): &(&Partition, &Position)| {
-            sql.then("partition_id = ", partition.get());
-        };
-        sql.case("head", &heads, key, |(_, head)| head.get().into())
-            .text(" WHERE partition_id IN (")
-            .list(&heads, ", ", |sql, (partition, _)| {
-                sql.bind(partition.get());
-            })
-            .text(")");
-        self.run_on(sql, heads.len(), "counters").await
-    }
+fn update_heads(heads: &BTreeMap<Partition, Position>) -> Sql {
+    let heads: Vec<_> = heads.iter().collect();
+    let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, (partition, _): &(&Partition, &Position)| {
+        sql.then("partition_id = ", partition.get());
+    };
+    sql.case("head", &heads, key, |(_, head)| head.get().into())
+        .text(" WHERE partition_id IN (")
+        .list(&heads, ", ", |sql, (partition, _)| {
+            sql.bind(partition.get());
+        })
+        .text(")");
+    sql
+}
 
-    async fn update_last_positions(
-        &mut self,
-        conversations: &[(ConversationId, ConversationPositions)],
-    ) -> StoreResult<()> {
-        let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
-        let key = |sql: &mut Sql, (id, _): &(ConversationId, ConversationPositions)| {
-            sql.text("id = ").id(id.as_uuid());
-        };
-        sql.case("last_position", conversations, key, |(_, at)| at.last.get().into());
-        let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
-        sql.text(" WHERE id IN (").ids(&ids).text(")");
-        // One that this transaction deleted is not there any more.
-        self.run(sql).await?;
-        Ok(())
-    }
+fn update_last_positions(conversations: &[(ConversationId, ConversationPositions)]) -> Sql {
+    let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, (id, _): &(ConversationId, ConversationPositions)| {
+        sql.text("id = ").id(id.as_uuid());
+    };
+    sql.case("last_position", conversations, key, |(_, at)| at.last.get().into());
+    let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+    sql.text(" WHERE id IN (").ids(&ids).text(")");
+    sql
+}
 
-    async fn update_joined_positions(&mut self, conversations: &[(ConversationId, Position)]) -> StoreResult<()> {
-        let mut sql = Sql::new("UPDATE memberships FORCE INDEX (PRIMARY) SET ");
-        let key = |sql: &mut Sql, (id, _): &(ConversationId, Position)| {
-            sql.text("conversation_id = ").id(id.as_uuid());
-        };
-        sql.case("joined_position", conversations, key, |(_, joined)| joined.get().into());
-        let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
-        sql.text(" WHERE joined_position = 0 AND conversation_id IN (").ids(&ids).text(")");
-        self.run(sql).await?;
-        Ok(())
-    }
+fn update_joined_positions(conversations: &[(ConversationId, Position)]) -> Sql {
+    let mut sql = Sql::new("UPDATE memberships FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, (id, _): &(ConversationId, Position)| {
+        sql.text("conversation_id = ").id(id.as_uuid());
+    };
+    sql.case("joined_position", conversations, key, |(_, joined)| joined.get().into());
+    let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+    sql.text(" WHERE joined_position = 0 AND conversation_id IN (").ids(&ids).text(")");
+    sql
 }

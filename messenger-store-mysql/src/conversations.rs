@@ -24,7 +24,8 @@ macro_rules! conversation_columns {
     };
 }
 
-fn read_conversation(row: &mut Columns<'_>) -> StoreResult<Conversation> {
+/// Reads [`conversation_columns`].
+pub(crate) fn read_conversation(row: &mut Columns<'_>) -> StoreResult<Conversation> {
     Ok(Conversation {
         id: ConversationId::from_uuid(row.id()?),
         kind: read_kind(row)?,
@@ -159,16 +160,16 @@ impl ConversationRepository for Link {
     async fn lock_conversations(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<Conversation>> {
         let mut conversations = Vec::new();
         for ids in sorted_ids(ids.iter().map(|id| id.as_uuid())).chunks(CHUNK) {
-            // By the primary key: see `lock_users`.
-            let mut sql = Sql::new(concat!(
-                "SELECT ",
-                conversation_columns!(),
-                " FROM conversations c FORCE INDEX (PRIMARY) WHERE c.id IN ("
-            ));
-            sql.ids(ids).text(") ORDER BY c.id FOR UPDATE");
-            conversations.extend(self.all(sql, read_conversation).await?);
+            conversations.extend(self.all(lock_conversations(ids), read_conversation).await?);
         }
         Ok(conversations)
+    }
+
+    async fn lock_places(
+        &mut self,
+        places: &[(ConversationId, UserId)],
+    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
+        self.locked_places(places).await
     }
 
     async fn insert_conversation(&mut self, conversation: &Conversation) -> StoreResult<()> {
@@ -203,20 +204,7 @@ impl ConversationRepository for Link {
     async fn update_conversations(&mut self, conversations: &[Conversation]) -> StoreResult<()> {
         let all = last_of_each(conversations, |conversation| conversation.id.as_uuid());
         for some in all.chunks(CHUNK) {
-            let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
-            let key = |sql: &mut Sql, conversation: &&Conversation| {
-                sql.text("id = ").id(conversation.id.as_uuid());
-            };
-            sql.case("title", some, key, |conversation| title(conversation).into())
-                .text(", ")
-                .case("members_count", some, key, |conversation| conversation.members_count.into())
-                .text(", ")
-                .case("last_seq", some, key, |conversation| conversation.last_seq.get().into())
-                .text(", ")
-                .case("updated_at", some, key, |conversation| conversation.updated_at.into());
-            let ids: Vec<Uuid> = some.iter().map(|conversation| conversation.id.as_uuid()).collect();
-            sql.text(" WHERE id IN (").ids(&ids).text(")");
-            self.run_on(sql, some.len(), "conversations").await?;
+            self.run_on(update_conversations(some), some.len(), "conversations").await?;
         }
         Ok(())
     }
@@ -250,4 +238,34 @@ fn title(conversation: &Conversation) -> Option<&str> {
         ConversationKind::Direct(_) => None,
         ConversationKind::Group(group) => Some(group.title.as_str()),
     }
+}
+
+/// Writes what may change of conversations; there must be at least one.
+pub(crate) fn update_conversations(some: &[&Conversation]) -> Sql {
+    let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, conversation: &&Conversation| {
+        sql.text("id = ").id(conversation.id.as_uuid());
+    };
+    sql.case("title", some, key, |conversation| title(conversation).into())
+        .text(", ")
+        .case("members_count", some, key, |conversation| conversation.members_count.into())
+        .text(", ")
+        .case("last_seq", some, key, |conversation| conversation.last_seq.get().into())
+        .text(", ")
+        .case("updated_at", some, key, |conversation| conversation.updated_at.into());
+    let ids: Vec<Uuid> = some.iter().map(|conversation| conversation.id.as_uuid()).collect();
+    sql.text(" WHERE id IN (").ids(&ids).text(")");
+    sql
+}
+
+/// Locks conversations and reads them; there must be at least one id.
+pub(crate) fn lock_conversations(ids: &[Uuid]) -> Sql {
+    // By the primary key: see `lock_users`.
+    let mut sql = Sql::new(concat!(
+        "SELECT ",
+        conversation_columns!(),
+        " FROM conversations c FORCE INDEX (PRIMARY) WHERE c.id IN ("
+    ));
+    sql.ids(ids).text(") ORDER BY c.id FOR UPDATE");
+    sql
 }

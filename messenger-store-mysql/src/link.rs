@@ -8,7 +8,7 @@ use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 
 use crate::error::Failure;
 use crate::pool::{End, Lease};
-use crate::sql::{Columns, Sql};
+use crate::sql::{Answer, Columns, Script, Sql};
 
 /// Where a [`Link`] gets its connection from: the pool, or a test's outer
 /// transaction.
@@ -111,6 +111,24 @@ impl Link {
             self.fail(&error);
             Err(error)
         }
+    }
+
+    /// Carries out several statements in one round trip; answers what each
+    /// answered.
+    pub(crate) async fn answers(&mut self, script: Script) -> StoreResult<Vec<Answer>> {
+        let source = self.enter()?;
+        let result = script.send(source.connection()).await;
+        let answers = self.leave(result, UniqueKey::Other)?;
+        if let Err(error) = script.check(&answers) {
+            self.fail(&error);
+            return Err(error);
+        }
+        Ok(answers)
+    }
+
+    /// Carries out several changes in one round trip.
+    pub(crate) async fn run_all(&mut self, script: Script) -> StoreResult<()> {
+        self.answers(script).await.map(drop)
     }
 
     /// Makes the changes durable.

@@ -44,10 +44,7 @@ impl Link {
         let keys = last_of_each(keys, |key| *key);
         let mut memberships = Vec::new();
         for keys in keys.chunks(CHUNK) {
-            let mut sql =
-                Sql::new(concat!("SELECT ", membership_columns!(), " FROM memberships m FORCE INDEX (PRIMARY) WHERE "));
-            sql.any_of(keys, |sql, (conversation, user)| push_key(sql, *conversation, *user));
-            memberships.extend(self.all(sql, read_membership).await?);
+            memberships.extend(self.all(find_memberships(keys), read_membership).await?);
         }
         Ok(memberships)
     }
@@ -157,19 +154,32 @@ impl Link {
     pub(crate) async fn change_memberships(&mut self, memberships: &[Membership]) -> StoreResult<()> {
         let all = last_of_each(memberships, |membership| (membership.conversation_id, membership.user_id));
         for some in all.chunks(CHUNK) {
-            let mut sql = Sql::new("UPDATE memberships m FORCE INDEX (PRIMARY) SET ");
-            let key = |sql: &mut Sql, membership: &&Membership| {
-                push_key(sql, membership.conversation_id, membership.user_id);
-            };
-            sql.case("m.role", some, key, |membership| membership.role.as_str().into())
-                .text(", ")
-                .case("m.read_seq", some, key, |membership| membership.read_seq.get().into())
-                .text(", ")
-                .case("m.own_after_read", some, key, |membership| membership.own_after_read.into())
-                .text(" WHERE ")
-                .any_of(some, key);
-            self.run_on(sql, some.len(), "memberships").await?;
+            self.run_on(update_memberships(some), some.len(), "memberships").await?;
         }
         Ok(())
     }
+}
+
+/// Writes what may change of memberships; there must be at least one.
+pub(crate) fn update_memberships(some: &[&Membership]) -> Sql {
+    let mut sql = Sql::new("UPDATE memberships m FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, membership: &&Membership| {
+        push_key(sql, membership.conversation_id, membership.user_id);
+    };
+    sql.case("m.role", some, key, |membership| membership.role.as_str().into())
+        .text(", ")
+        .case("m.read_seq", some, key, |membership| membership.read_seq.get().into())
+        .text(", ")
+        .case("m.own_after_read", some, key, |membership| membership.own_after_read.into())
+        .text(" WHERE ")
+        .any_of(some, key);
+    sql
+}
+
+/// Reads memberships; there must be at least one key.
+pub(crate) fn find_memberships(keys: &[&(ConversationId, UserId)]) -> Sql {
+    let mut sql =
+        Sql::new(concat!("SELECT ", membership_columns!(), " FROM memberships m FORCE INDEX (PRIMARY) WHERE "));
+    sql.any_of(keys, |sql, (conversation, user)| push_key(sql, *conversation, *user));
+    sql
 }

@@ -126,30 +126,7 @@ impl MessageQueries for Link {
 impl MessageRepository for Link {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
         for some in messages.chunks(CHUNK) {
-            let mut sql = Sql::new(
-                "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to, \
-                 created_at, edited_at, deleted_at) VALUES ",
-            );
-            sql.rows(some, |sql, SentMessage { message, payload_hash }| {
-                sql.id(message.id.as_uuid())
-                    .text(", ")
-                    .id(message.conversation_id.as_uuid())
-                    .then(", ", message.seq.get())
-                    .text(", ")
-                    .id(message.sender_id.as_uuid())
-                    .then(", ", message.body.as_ref().map(MessageBody::as_str))
-                    .then(", ", message.client_id.as_ref().map(|id| id.as_str().as_bytes()))
-                    .then(", ", payload_hash.as_bytes().as_slice())
-                    .text(", ")
-                    .optional_id(message.reply_to.map(MessageId::as_uuid))
-                    .text(", ")
-                    .time(message.created_at)
-                    .text(", ")
-                    .optional_time(message.edited_at)
-                    .text(", ")
-                    .optional_time(message.deleted_at);
-            });
-            self.run(sql).await?;
+            self.run(insert_messages(some)).await?;
         }
         Ok(())
     }
@@ -157,19 +134,52 @@ impl MessageRepository for Link {
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
         let all = last_of_each(messages, |message| message.id);
         for some in all.chunks(CHUNK) {
-            let mut sql = Sql::new("UPDATE messages FORCE INDEX (PRIMARY) SET ");
-            let key = |sql: &mut Sql, message: &&Message| {
-                sql.text("id = ").id(message.id.as_uuid());
-            };
-            sql.case("body", some, key, |message| message.body.as_ref().map(MessageBody::as_str).into())
-                .text(", ")
-                .case("edited_at", some, key, |message| message.edited_at.into())
-                .text(", ")
-                .case("deleted_at", some, key, |message| message.deleted_at.into());
-            let ids: Vec<Uuid> = some.iter().map(|message| message.id.as_uuid()).collect();
-            sql.text(" WHERE id IN (").ids(&ids).text(")");
-            self.run_on(sql, some.len(), "messages").await?;
+            self.run_on(update_messages(some), some.len(), "messages").await?;
         }
         Ok(())
     }
+}
+
+/// Stores messages.
+pub(crate) fn insert_messages(some: &[SentMessage]) -> Sql {
+    let mut sql = Sql::new(
+        "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to, \
+         created_at, edited_at, deleted_at) VALUES ",
+    );
+    sql.rows(some, |sql, SentMessage { message, payload_hash }| {
+        sql.id(message.id.as_uuid())
+            .text(", ")
+            .id(message.conversation_id.as_uuid())
+            .then(", ", message.seq.get())
+            .text(", ")
+            .id(message.sender_id.as_uuid())
+            .then(", ", message.body.as_ref().map(MessageBody::as_str))
+            .then(", ", message.client_id.as_ref().map(|id| id.as_str().as_bytes()))
+            .then(", ", payload_hash.as_bytes().as_slice())
+            .text(", ")
+            .optional_id(message.reply_to.map(MessageId::as_uuid))
+            .text(", ")
+            .time(message.created_at)
+            .text(", ")
+            .optional_time(message.edited_at)
+            .text(", ")
+            .optional_time(message.deleted_at);
+    });
+    sql
+}
+
+/// Writes what may change of messages; there must be at least one.
+pub(crate) fn update_messages(some: &[&Message]) -> Sql {
+    let mut sql = Sql::new("UPDATE messages FORCE INDEX (PRIMARY) SET ");
+    let key = |sql: &mut Sql, message: &&Message| {
+        sql.text("id = ").id(message.id.as_uuid());
+    };
+    sql.case("body", some, key, |message| message.body.as_ref().map(MessageBody::as_str).into())
+        .text(", ")
+        .case("edited_at", some, key, |message| message.edited_at.into())
+        .text(", ")
+        .case("deleted_at", some, key, |message| message.deleted_at.into());
+    let ids: Vec<Uuid> = some.iter().map(|message| message.id.as_uuid()).collect();
+    sql.text(" WHERE id IN (").ids(&ids).text(")");
+    sql
 }

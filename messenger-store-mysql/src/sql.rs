@@ -15,11 +15,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use futures_util::TryStreamExt as _;
 use messenger_core::clock::Timestamp;
 use messenger_core::page::TimeKey;
 use messenger_core::store::{StoreError, StoreResult};
 use sqlx::mysql::{MySql, MySqlArguments, MySqlQueryResult, MySqlRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Decode, MySqlConnection, Row as _, Type};
+use sqlx::{Arguments as _, AssertSqlSafe, Decode, Either, MySqlConnection, Row as _, Type};
 use uuid::Uuid;
 
 /// At most so many items in one statement; longer slices take several. A batch
@@ -285,15 +286,19 @@ impl Sql {
         }
     }
 
+    fn write_out(&self, text: &mut String) {
+        for part in &self.parts {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Value(value) => value.write(text),
+            }
+        }
+    }
+
     fn form(self) -> Result<Form, sqlx::Error> {
         let mut text = String::with_capacity(self.parts.len() * 16);
         if self.items == Items::Several {
-            for part in &self.parts {
-                match part {
-                    Part::Text(part) => text.push_str(part),
-                    Part::Value(value) => value.write(&mut text),
-                }
-            }
+            self.write_out(&mut text);
             return Ok(Form::WrittenOut(text));
         }
         let mut arguments = MySqlArguments::default();
@@ -308,6 +313,96 @@ impl Sql {
         }
         Ok(Form::Prepared(text, arguments))
     }
+}
+
+/// Several statements, sent in one round trip. The first that fails is the last
+/// that is carried out.
+pub(crate) struct Script {
+    text: String,
+    expected: Vec<Option<Expected>>,
+}
+
+/// How many rows an UPDATE must find, and what they are called.
+struct Expected {
+    rows: u64,
+    what: &'static str,
+}
+
+/// What a statement of a script answered.
+#[derive(Default)]
+pub(crate) struct Answer {
+    rows: Vec<MySqlRow>,
+    found: u64,
+}
+
+impl Script {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self { text: String::new(), expected: Vec::new() }
+    }
+
+    /// How many statements it has.
+    pub(crate) fn len(&self) -> usize {
+        self.expected.len()
+    }
+
+    /// Adds a statement.
+    pub(crate) fn push(&mut self, sql: Sql) {
+        self.add(&sql, None);
+    }
+
+    /// Adds a statement that must find `rows` rows.
+    pub(crate) fn push_on(&mut self, sql: Sql, rows: usize, what: &'static str) {
+        self.add(&sql, Some(Expected { rows: rows as u64, what }));
+    }
+
+    fn add(&mut self, sql: &Sql, expected: Option<Expected>) {
+        if !self.text.is_empty() {
+            self.text.push_str("; ");
+        }
+        sql.write_out(&mut self.text);
+        self.expected.push(expected);
+    }
+
+    /// Sends it; answers what each statement answered.
+    pub(crate) async fn send(&self, connection: &mut MySqlConnection) -> Result<Vec<Answer>, sqlx::Error> {
+        let mut answers = Vec::with_capacity(self.len());
+        if self.text.is_empty() {
+            return Ok(answers);
+        }
+        let mut answer = Answer::default();
+        let mut stream = sqlx::raw_sql(AssertSqlSafe(self.text.as_str())).fetch_many(connection);
+        while let Some(step) = stream.try_next().await? {
+            match step {
+                Either::Right(row) => answer.rows.push(row),
+                Either::Left(end) => {
+                    answer.found = end.rows_affected();
+                    answers.push(std::mem::take(&mut answer));
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Whether each statement found what it had to.
+    pub(crate) fn check(&self, answers: &[Answer]) -> StoreResult<()> {
+        if answers.len() != self.len() {
+            return Err(StoreError::Defect(format!("{} of {} statements were answered", answers.len(), self.len())));
+        }
+        for (expected, answer) in self.expected.iter().zip(answers) {
+            if let Some(Expected { rows, what }) = expected
+                && answer.found != *rows
+            {
+                return Err(StoreError::Defect(format!("{} of {rows} {what} are stored", answer.found)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads all rows of these answers into what they mean.
+pub(crate) fn read_all<T>(answers: &[Answer], read: fn(&mut Columns<'_>) -> StoreResult<T>) -> StoreResult<Vec<T>> {
+    answers.iter().flat_map(|answer| &answer.rows).map(|row| read(&mut Columns::of(row))).collect()
 }
 
 /// A row's columns, taken from left to right.

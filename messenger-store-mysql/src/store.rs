@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::store::{
-    ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
+    BatchRows, ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
     FriendshipQueries, FriendshipRepository, MessageQueries, MessageRepository, MigrationError, MigrationState,
     Migrator, SessionQueries, SessionRepository, Snapshot, Store, StoreError, StoreResult, Transaction, UserQueries,
     UserRepository,
@@ -192,6 +192,10 @@ impl Transaction for Unit {
     }
     fn events(&mut self) -> &mut dyn EventQueries {
         &mut self.link
+    }
+
+    async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
+        self.link.write_rows(rows).await
     }
 
     async fn commit(self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {

@@ -27,17 +27,11 @@ fn is_of_member(operation: &Operation, facts: &Facts) -> bool {
 }
 
 async fn load_places(change: &mut Change, operations: &[Operation], facts: &mut Facts) -> Result<()> {
-    let ids: BTreeSet<_> = operations.iter().map(|operation| operation.conversation).collect();
-    let ids: Vec<_> = ids.into_iter().collect();
-    let locked = change.conversations().lock_conversations(&ids).await?;
-    facts.conversations = locked.into_iter().map(|conversation| (conversation.id, conversation)).collect();
-    let places = operations.iter().map(|operation| (operation.conversation, operation.viewer));
-    let places: BTreeSet<_> = places.filter(|(id, _)| facts.conversations.contains_key(id)).collect();
+    let places: BTreeSet<_> = operations.iter().map(|operation| (operation.conversation, operation.viewer)).collect();
     let places: Vec<_> = places.into_iter().collect();
-    if !places.is_empty() {
-        let found = change.conversations().find_memberships(&places).await?;
-        facts.memberships = found.into_iter().map(|found| ((found.conversation_id, found.user_id), found)).collect();
-    }
+    let (locked, found) = change.conversations().lock_places(&places).await?;
+    facts.conversations = locked.into_iter().map(|conversation| (conversation.id, conversation)).collect();
+    facts.memberships = found.into_iter().map(|found| ((found.conversation_id, found.user_id), found)).collect();
     Ok(())
 }
 

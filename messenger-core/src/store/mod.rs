@@ -22,6 +22,7 @@
 //!
 //! A transaction that is dropped rolls back.
 
+mod batch;
 mod conversations;
 mod credentials;
 mod error;
@@ -32,6 +33,7 @@ mod migration;
 mod sessions;
 mod users;
 
+pub use batch::BatchRows;
 pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
 pub use error::{StoreError, UniqueKey};
@@ -124,6 +126,28 @@ pub trait Transaction: Send {
     fn messages(&mut self) -> &mut dyn MessageRepository;
     /// The event log; it is written by [`Transaction::commit`] alone.
     fn events(&mut self) -> &mut dyn EventQueries;
+
+    /// Writes the rows of a batch:
+    /// [`insert_messages`](MessageRepository::insert_messages),
+    /// [`update_messages`](MessageRepository::update_messages),
+    /// [`update_conversations`](ConversationRepository::update_conversations)
+    /// and [`update_memberships`](ConversationRepository::update_memberships),
+    /// with their errors. A store that can do all of it in one round trip should.
+    async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
+        if !rows.sent.is_empty() {
+            self.messages().insert_messages(rows.sent).await?;
+        }
+        if !rows.messages.is_empty() {
+            self.messages().update_messages(rows.messages).await?;
+        }
+        if !rows.conversations.is_empty() {
+            self.conversations().update_conversations(rows.conversations).await?;
+        }
+        if !rows.memberships.is_empty() {
+            self.conversations().update_memberships(rows.memberships).await?;
+        }
+        Ok(())
+    }
 
     /// Makes the changes and their events durable, as one (I2).
     ///
