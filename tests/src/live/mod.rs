@@ -3,9 +3,9 @@
 
 mod backend;
 mod cases;
-mod frame;
+pub(crate) mod frame;
 mod node;
-mod person;
+pub(crate) mod person;
 mod run;
 mod socket;
 mod stage;
