@@ -1,7 +1,7 @@
 # `make` lists what there is. Every target can be run alone.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test clients browser verify fmt-check clippy doc deny fix bench openapi migration hooks
+.PHONY: help run test faults clients browser verify fmt-check clippy doc deny fix bench openapi migration hooks
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  %-12s %s\n", $$1, $$2 }'
@@ -15,6 +15,12 @@ test: ## Run every test on SQLite and on MySQL or MariaDB
 	@tests/ensure-mysql
 	@tests/ensure-nats
 	cargo test --workspace --no-fail-fast
+
+faults: export PATH := $(PATH):/usr/local/sbin:/usr/sbin
+faults: ## Kill nodes, NATS and databases under load; FAULTS='nats --seconds 10' chooses
+	@tests/ensure-mysql
+	@tests/ensure-nats
+	cargo run --quiet --package messenger-tests --bin faults -- $(FAULTS)
 
 clients: ## Generate clients in three languages and run them
 	@tests/clients/run

@@ -20,6 +20,7 @@ pub struct Place {
     // Beside it, so that the directory holds what the binary makes and no more.
     logs: TempDir,
     environment: Vec<(&'static str, String)>,
+    binary: PathBuf,
 }
 
 /// A process that has ended.
@@ -53,7 +54,16 @@ impl Place {
     /// An empty directory and an empty environment.
     pub fn new() -> Self {
         let directory = || tempfile::Builder::new().prefix("messenger-").tempdir().expect("a directory");
-        Self { directory: directory(), logs: directory(), environment: Vec::new() }
+        Self { directory: directory(), logs: directory(), environment: Vec::new(), binary: path().to_owned() }
+    }
+
+    /// With the binary's fail points, which the variable `FAILPOINTS` sets.
+    pub fn with_fail_points(mut self) -> Self {
+        // A copy: the next build without them takes the original's place.
+        let copy = self.logs.path().join("messenger-failpoints");
+        std::fs::copy(build(&["--features", "failpoints"]), &copy).expect("a copy");
+        self.binary = copy;
+        self
     }
 
     /// With a variable for all that run here.
@@ -112,7 +122,7 @@ impl Place {
     }
 
     fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(path());
+        let mut command = Command::new(&self.binary);
         command.current_dir(self.directory.path()).stdin(Stdio::null()).args(args);
         command.env_clear().envs(self.environment.iter().map(|(variable, value)| (variable, value)));
         command
@@ -240,18 +250,21 @@ fn address(log: &str) -> Option<SocketAddr> {
 /// tests' own build adds to its crates.
 fn path() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--package", "messenger-http", "--bin", "messenger"])
-            .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = String::from_utf8(output.stdout).expect("UTF-8");
-        let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-        let mut executables = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
-        executables.next().expect("cargo says where it is")
-    })
+    BINARY.get_or_init(|| build(&[]))
+}
+
+fn build(features: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--package", "messenger-http", "--bin", "messenger"])
+        .args(features)
+        .args(["--message-format", "json-render-diagnostics", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("UTF-8");
+    let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let mut executables = messages.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?)));
+    executables.next().expect("cargo says where it is")
 }

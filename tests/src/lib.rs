@@ -3,6 +3,7 @@
 //! suite stands on.
 
 pub mod binary;
+pub mod faults;
 pub mod http;
 mod kept;
 pub mod live;

@@ -4,9 +4,9 @@
 mod backend;
 mod cases;
 mod described;
-mod frame;
+pub(crate) mod frame;
 mod node;
-mod person;
+pub(crate) mod person;
 mod run;
 mod socket;
 mod stage;

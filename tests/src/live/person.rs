@@ -25,18 +25,23 @@ const PASSWORD: &str = "correct horse battery";
 
 impl Person {
     pub(crate) async fn register(node: &Node, name: &str) -> Result<Self, Failure> {
+        Self::register_at(node.address, name).await
+    }
+
+    /// Registers with whatever listens there.
+    pub(crate) async fn register_at(address: SocketAddr, name: &str) -> Result<Self, Failure> {
         let body = json!({"username": name, "email": format!("{name}@example.org"), "password": PASSWORD});
-        Self::enter(node, name, "register", body).await
+        Self::enter(address, name, "register", body).await
     }
 
     /// The same person on another device.
     pub(crate) async fn log_in(&self, node: &Node) -> Result<Self, Failure> {
-        Self::enter(node, &self.name, "login", json!({"login": self.name, "password": PASSWORD})).await
+        Self::enter(node.address, &self.name, "login", json!({"login": self.name, "password": PASSWORD})).await
     }
 
-    async fn enter(node: &Node, name: &str, how: &str, body: Value) -> Result<Self, Failure> {
+    async fn enter(address: SocketAddr, name: &str, how: &str, body: Value) -> Result<Self, Failure> {
         let client = Client::builder().no_proxy().build()?;
-        let answer = client.post(node.url(&format!("/v1/auth/{how}"))).json(&body).send().await?;
+        let answer = client.post(format!("http://{address}/v1/auth/{how}")).json(&body).send().await?;
         let status = answer.status();
         let entered: Value = answer.json().await?;
         if !status.is_success() {
@@ -48,7 +53,7 @@ impl Person {
             name: name.to_owned(),
             session: String::new(),
             token: text(&entered["tokens"]["access_token"]),
-            address: node.address,
+            address,
             client,
         };
         let sessions = person.ok(Method::GET, "/v1/sessions", None).await?;
@@ -58,7 +63,18 @@ impl Person {
 
     /// The same session, by another node.
     pub(crate) fn at(&self, node: &Node) -> Self {
-        Self { address: node.address, ..self.clone() }
+        self.moved_to(node.address)
+    }
+
+    /// The same session at any address, with a connection for each request.
+    pub(crate) fn at_address(&self, address: SocketAddr) -> Result<Self, Failure> {
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build()?;
+        Ok(Self { address, client, ..self.clone() })
+    }
+
+    /// The same with this one's connections.
+    pub(crate) fn moved_to(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<(u16, Value), Failure> {

@@ -30,6 +30,8 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return cli::explain(&error),
