@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use messenger_core::clock::{Clock as _, SystemClock};
 use messenger_core::conversation::Title;
 use messenger_core::message::MessageBody;
 use messenger_core::service::conversations::NewGroup;
@@ -151,6 +152,8 @@ async fn write_others(ground: &Ground, count: u64) -> Outcome<()> {
 /// understand them.
 fn statements(partition: u16, count: u64) -> String {
     let id = Uuid::now_v7().simple().to_string();
+    // A node purges what is old as soon as it starts.
+    let at = SystemClock.now().as_millis();
     let digits = count.max(1).ilog10() + 1;
     let digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4
                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
@@ -162,7 +165,7 @@ fn statements(partition: u16, count: u64) -> String {
          INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, subject_id,
                              other_id, at, actor_id, tag)
          SELECT {partition}, log_partitions.head - numbers.n, 'conversation', X'{id}', 'message.sent', X'{id}', X'{id}',
-                NULL, 1700000000000, X'{id}', numbers.n
+                NULL, {at}, X'{id}', numbers.n
          FROM (SELECT {number} AS n FROM {tables}) numbers CROSS JOIN log_partitions
          WHERE numbers.n < {count} AND log_partitions.partition_id = {partition};"
     )
