@@ -31,8 +31,13 @@ pub struct Database {
 }
 
 enum Kind {
-    Sqlite(#[allow(dead_code, reason = "the directory goes when this is dropped")] TempDir),
-    MySql { store: MySqlStore, server: String, name: String },
+    /// The directory goes when this is dropped.
+    Sqlite(TempDir),
+    MySql {
+        store: MySqlStore,
+        server: String,
+        name: String,
+    },
 }
 
 impl Database {
@@ -64,6 +69,15 @@ impl Database {
         }
     }
 
+    /// Where it is, for other processes; a file is theirs once the store is
+    /// dropped.
+    pub fn url(&self) -> String {
+        match &self.kind {
+            Kind::Sqlite(directory) => format!("sqlite://{}", directory.path().join("bench.db").display()),
+            Kind::MySql { server, name, .. } => format!("{server}/{name}"),
+        }
+    }
+
     /// What it is, for tables.
     pub fn name(&self) -> &'static str {
         match self.kind {
@@ -89,6 +103,25 @@ fn server_of(url: &str) -> String {
     url[..end].to_owned()
 }
 
+/// The host and port of a URL.
+pub fn host_of(url: &str) -> String {
+    let host = &url[host_range(url)];
+    if host.contains(':') { host.to_owned() } else { format!("{host}:3306") }
+}
+
+/// The URL with another host and port.
+pub fn with_host(url: &str, host: &str) -> String {
+    let range = host_range(url);
+    format!("{}{host}{}", &url[..range.start], &url[range.end..])
+}
+
+fn host_range(url: &str) -> std::ops::Range<usize> {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let end = url[after_scheme..].find(['/', '?']).map_or(url.len(), |at| after_scheme + at);
+    let begin = url[after_scheme..end].rfind('@').map_or(after_scheme, |at| after_scheme + at + 1);
+    begin..end
+}
+
 async fn run_on(server: &str, sql: &str) -> Outcome<()> {
     let mut connection = MySqlConnection::connect(server).await?;
     connection.execute(AssertSqlSafe(sql.to_owned())).await?;
@@ -98,7 +131,15 @@ async fn run_on(server: &str, sql: &str) -> Outcome<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::server_of;
+    use super::{host_of, server_of, with_host};
+
+    #[test]
+    fn the_host_of_a_url_is_found_and_replaced() {
+        let url = "mysql://root:p@ss@db:3307/a?ssl-mode=REQUIRED";
+        assert_eq!(host_of(url), "db:3307");
+        assert_eq!(with_host(url, "127.0.0.1:1"), "mysql://root:p@ss@127.0.0.1:1/a?ssl-mode=REQUIRED");
+        assert_eq!(host_of("mysql://root@db/a"), "db:3306");
+    }
 
     #[test]
     fn the_database_is_left_out_of_a_url() {

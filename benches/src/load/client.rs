@@ -25,6 +25,11 @@ impl Target {
         Self(address)
     }
 
+    /// The address itself.
+    pub fn address(self) -> SocketAddr {
+        self.0
+    }
+
     /// The service of a URL, or else the one in this process.
     pub fn choose(url: Option<&str>, service: Option<&Service>) -> Outcome<Self> {
         match (url, service) {

@@ -45,9 +45,14 @@ impl Tally {
         }
     }
 
+    /// The latency that this part of all kept to, in milliseconds.
+    pub fn millis_at(&self, quantile: f64) -> f64 {
+        millis(self.latencies.value_at_quantile(quantile))
+    }
+
     /// What it comes to in so much time.
     pub fn figures(&self, name: &str, elapsed: Duration) -> Figures {
-        let at = |quantile: f64| millis(self.latencies.value_at_quantile(quantile));
+        let at = |quantile: f64| self.millis_at(quantile);
         #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
         let rate = self.latencies.len() as f64 / elapsed.as_secs_f64().max(f64::EPSILON);
         Figures {

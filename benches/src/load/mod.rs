@@ -10,30 +10,55 @@
 //! | `world` | the users and conversations that requests are about |
 //! | `scenario` | which requests are made |
 //! | `run` | makes them, for a time |
-//! | `live` | event streams: `fanout`, `resume`, `idle` |
+//! | `live`, `fanout` | event streams of that service: `fanout`, `resume` |
+//! | `latency`, `idle`, `far`, `slow_reader` | event streams of nodes in processes of their own |
+//! | `node`, `ground`, `crowd` | such a node, its database, who is in it |
+//! | `socket`, `arrivals`, `turns` | who listens; when messages reach them; how often a node asks its database |
 //! | `login` | the ceiling of logging in: the hashing alone |
 //! | `measure` | latencies and errors, counted |
 //! | `report` | as a table, as JSON |
 
+pub mod arrivals;
 pub mod ceiling;
 pub mod client;
+pub mod crowd;
+pub mod fanout;
+pub mod far;
+pub mod ground;
+pub mod idle;
+pub mod latency;
 pub mod live;
 pub mod login;
 pub mod measure;
+pub mod node;
 pub mod options;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod service;
+pub mod slow_reader;
+pub mod socket;
+pub mod turns;
 pub mod world;
 
-use options::Options;
+use options::{Options, Scenario};
 use report::Report;
 
 use crate::Outcome;
 
 /// Does what the options say.
 pub async fn load(options: &Options) -> Outcome<Report> {
+    if options.is_apart() {
+        if options.url.is_some() {
+            return Err("this scenario starts nodes of its own: leave out --url".into());
+        }
+        return match options.scenario {
+            Scenario::Latency => latency::measure(options).await,
+            Scenario::SlowReader => slow_reader::measure(options).await,
+            Scenario::Resume => far::measure(options).await,
+            _ => idle::measure(options).await,
+        };
+    }
     let service = match &options.url {
         Some(_) => None,
         None => Some(service::Service::start(options).await?),
@@ -50,7 +75,10 @@ async fn measure(options: &Options, service: Option<&service::Service>) -> Outco
     let world = world::World::make(target, options).await?;
     let mut report = Report::new(options, service);
     if options.scenario.is_live() {
-        report.runs.push(live::run(options, &world).await?);
+        match options.scenario {
+            Scenario::Fanout => fanout::measure(options, &world, &mut report).await?,
+            _ => report.runs.push(live::resume(options, &world).await?),
+        }
         return Ok(report);
     }
     if let Some(service) = service.filter(|service| service.ceiling.is_some()) {

@@ -54,12 +54,27 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub rounds: usize,
     /// Makes the same requests of an operation that does nothing, in turns,
-    /// and prints the ratio. The ceiling of `login` is the hashing alone.
+    /// and prints the ratio. The ceiling of `login` is the hashing alone, that
+    /// of `fanout` a loop that writes the same frames to as many sockets.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "same-auth")]
     pub ceiling: Option<Ceiling>,
     /// How many changes share a commit at most; 1 is no group commit.
     #[arg(long)]
     pub batch_limit: Option<usize>,
+    /// `latency`: the nodes hint at their commits over NATS:
+    /// `nats://127.0.0.1:4222`.
+    #[arg(long)]
+    pub nats_url: Option<String>,
+    /// `fanout`: over which transport.
+    #[arg(long, value_enum, default_value = "sse")]
+    pub transport: Transport,
+    /// `fanout`: how many messages a burst has.
+    #[arg(long, default_value_t = 20)]
+    pub burst: usize,
+    /// `resume`: catches up on 500 events in a log with so many of others,
+    /// in place of 10,000 missed events.
+    #[arg(long)]
+    pub others: Option<u64>,
     /// Prints JSON in place of the table.
     #[arg(long)]
     pub json: bool,
@@ -82,6 +97,15 @@ pub enum Ceiling {
     Open,
 }
 
+/// How events reach who listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Transport {
+    /// Server-sent events.
+    Sse,
+    /// WebSocket.
+    Ws,
+}
+
 /// Which requests are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
@@ -97,13 +121,27 @@ pub enum Scenario {
     Mixed,
     /// Log in with a password.
     Login,
-    /// Send bursts of 20 into one group whose members all have a stream open,
-    /// and count what reaches them.
+    /// Send bursts into one group whose members all have a stream open, and
+    /// count what reaches them.
     Fanout,
-    /// Catch up on 10,000 missed events.
+    /// Catch up on 10,000 missed events, or on a few among many of others.
     Resume,
-    /// Hold open streams on which nothing happens, and see what they cost.
+    /// Hold open WebSockets on which nothing happens, and see what they cost
+    /// a node in a process of its own.
     Idle,
+    /// Send at a fixed rate, and see how soon each message reaches another's
+    /// WebSocket: on one node, with MySQL from one node to another.
+    Latency,
+    /// Stop reading on one of many WebSockets, and see what comes of it.
+    SlowReader,
+}
+
+impl Options {
+    /// Whether the nodes are processes of their own, on a database of theirs.
+    pub fn is_apart(&self) -> bool {
+        matches!(self.scenario, Scenario::Idle | Scenario::Latency | Scenario::SlowReader)
+            || (self.scenario == Scenario::Resume && self.others.is_some())
+    }
 }
 
 impl Scenario {
@@ -119,12 +157,14 @@ impl Scenario {
             Self::Fanout => "fanout",
             Self::Resume => "resume",
             Self::Idle => "idle",
+            Self::Latency => "latency",
+            Self::SlowReader => "slow-reader",
         }
     }
 
-    /// Whether it is about event streams.
+    /// Whether it is about event streams of the service in this process.
     pub fn is_live(self) -> bool {
-        matches!(self, Self::Fanout | Self::Resume | Self::Idle)
+        matches!(self, Self::Fanout | Self::Resume)
     }
 
     /// How many messages a conversation needs before the run.

@@ -25,6 +25,61 @@ pub struct Report {
     pub runs: Vec<Figures>,
     /// Each round against the operation that does nothing.
     pub ceilings: Vec<Figures>,
+    /// What is held against what we want.
+    pub aims: Vec<Aim>,
+}
+
+/// A figure, and what we want of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Aim {
+    /// Of what.
+    pub what: String,
+    /// As measured: a median where there were several rounds.
+    pub figure: f64,
+    /// The most or the least that we want.
+    pub bound: Bound,
+    /// Whether it keeps to the bound.
+    pub met: bool,
+}
+
+/// On which side of a number a figure should be.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// No more than.
+    AtMost(f64),
+    /// No less than.
+    AtLeast(f64),
+}
+
+impl Aim {
+    /// A figure that should be no more than `bound`.
+    pub fn at_most(what: &str, figure: f64, bound: f64) -> Self {
+        Self { what: what.to_owned(), figure, bound: Bound::AtMost(bound), met: figure <= bound }
+    }
+
+    /// A figure that should be no less than `bound`.
+    pub fn at_least(what: &str, figure: f64, bound: f64) -> Self {
+        Self { what: what.to_owned(), figure, bound: Bound::AtLeast(bound), met: figure >= bound }
+    }
+}
+
+impl fmt::Display for Aim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (side, bound) = match self.bound {
+            Bound::AtMost(bound) => ("at most", bound),
+            Bound::AtLeast(bound) => ("at least", bound),
+        };
+        let met = if self.met { "" } else { " (NOT met)" };
+        write!(f, "{}: {:.2}, aim {side} {bound}{met}", self.what, self.figure)
+    }
+}
+
+/// The median of a figure over rounds.
+pub fn median_of(runs: &[Figures], figure: impl Fn(&Figures) -> f64) -> f64 {
+    let mut figures: Vec<_> = runs.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
 }
 
 impl Report {
@@ -38,7 +93,13 @@ impl Report {
             offered: options.rate,
             runs: vec![],
             ceilings: vec![],
+            aims: vec![],
         }
+    }
+
+    /// An empty one, of nodes in processes of their own.
+    pub fn apart(options: &Options, store: &'static str, offered: Option<u32>) -> Self {
+        Self { store: Some(store), offered, ..Self::new(options, None) }
     }
 
     /// The round in the middle, by rate.
@@ -63,7 +124,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenario, connections, conversations, .. } = self;
         let store = self.store.unwrap_or("elsewhere");
-        writeln!(f, "{scenario} ({store}): {connections} connections, {conversations} conversations")?;
+        match scenario {
+            // The others choose for themselves.
+            &("latency" | "slow-reader") => writeln!(f, "{scenario} ({store})")?,
+            _ => writeln!(f, "{scenario} ({store}): {connections} connections, {conversations} conversations")?,
+        }
         if let Some(offered) = self.offered {
             writeln!(f, "{offered} requests a second were due; latency counts from when each was due")?;
         }
@@ -84,9 +149,9 @@ impl fmt::Display for Report {
                 writeln!(f, "           {note}: {figure:.1}")?;
             }
         }
-        match self.ratio() {
-            Some(ratio) => writeln!(f, "{ratio:.3} of the ceiling (medians)"),
-            None => Ok(()),
+        if let Some(ratio) = self.ratio() {
+            writeln!(f, "{ratio:.3} of the ceiling (medians)")?;
         }
+        self.aims.iter().try_for_each(|aim| writeln!(f, "{aim}"))
     }
 }

@@ -59,7 +59,13 @@ impl Requests {
                 6..=8 => self.read(Read::List, place),
                 _ => self.read(Read::Me, place),
             },
-            Scenario::Me | Scenario::Fanout | Scenario::Resume | Scenario::Idle => self.read(Read::Me, place),
+            // Those about streams make requests of their own.
+            Scenario::Me
+            | Scenario::Fanout
+            | Scenario::Resume
+            | Scenario::Idle
+            | Scenario::Latency
+            | Scenario::SlowReader => self.read(Read::Me, place),
         }
     }
 

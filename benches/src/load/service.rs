@@ -86,7 +86,8 @@ async fn serve(app: impl Endpoint<Output = Response> + 'static) -> Outcome<(Sock
                     async move { Ok::<hyper::Response<_>, Infallible>(app.get_response(request).await.into()) }
                 });
                 // A connection that breaks is counted by who made it.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let _ = connection.with_upgrades().await;
             });
         }
     });
