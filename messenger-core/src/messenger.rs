@@ -1,11 +1,12 @@
 //! The messenger itself: a store, a clock, a source of ids, and what it takes
 //! to sign users in.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell};
+use tokio::task::JoinHandle;
 
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
@@ -15,7 +16,7 @@ use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::Hub;
 use crate::password::PasswordHasher;
-use crate::presence::Notices;
+use crate::presence::{Notices, PresenceOptions};
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
 
@@ -42,6 +43,9 @@ pub(crate) struct Inner {
     pub(crate) committed: Arc<Notify>,
     /// What the signaller has to look at.
     pub(crate) notices: Arc<Notices>,
+    pub(crate) presence: PresenceOptions,
+    /// The signaller, to be waited for at the end.
+    pub(crate) signaller: Mutex<Option<JoinHandle<()>>>,
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
@@ -58,6 +62,7 @@ pub struct MessengerBuilder {
     keys: Option<SigningKeys>,
     hasher: PasswordHasher,
     lanes: LaneOptions,
+    presence: PresenceOptions,
 }
 
 impl MessengerBuilder {
@@ -92,6 +97,12 @@ impl MessengerBuilder {
         self
     }
 
+    /// When users count as online, in place of the default.
+    pub fn presence(mut self, options: PresenceOptions) -> Self {
+        self.presence = options;
+        self
+    }
+
     /// The messenger.
     pub fn build(self) -> Messenger {
         let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
@@ -103,6 +114,8 @@ impl MessengerBuilder {
             hasher: self.hasher,
             committed: Arc::new(Notify::new()),
             notices: Arc::default(),
+            presence: self.presence,
+            signaller: Mutex::default(),
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
@@ -126,6 +139,7 @@ impl Messenger {
             keys: None,
             hasher: PasswordHasher::new(),
             lanes: LaneOptions::default(),
+            presence: PresenceOptions::default(),
         }
     }
 

@@ -25,6 +25,7 @@
 //! variable. A proxy that multiplexes sessions, such as Amazon RDS Proxy, pins
 //! such connections to one client: it works, and gains nothing.
 
+mod board;
 mod commit;
 mod conversations;
 mod credentials;

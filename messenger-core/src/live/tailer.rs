@@ -24,8 +24,8 @@ use crate::store::{Snapshot, StoreError};
 /// The pause between polls right after something happened.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// The pause that polling settles at when nothing happens: at most ten queries
-/// a second.
-const IDLE_PAUSE: Duration = Duration::from_millis(100);
+/// a second, with the node's own sign of life.
+const IDLE_PAUSE: Duration = Duration::from_millis(103);
 /// How many events of a partition one step takes.
 const BATCH: u32 = 500;
 /// How often every connection learns how far the log has been handed out.
@@ -78,7 +78,9 @@ impl Tailer {
     }
 
     async fn advance(&mut self, messenger: &Messenger) -> Result<usize> {
-        let heads = messenger.inner.store.poll_log().await?;
+        let heads = messenger.inner.store.poll().await?;
+        messenger.inner.notices.nodes(heads.nodes);
+        let heads = heads.log;
         let (_, mut places) = self.hub.places();
         let behind: Vec<_> =
             heads.iter().filter(|(partition, head)| **head != places.get(**partition).position).collect();
@@ -104,6 +106,7 @@ impl Tailer {
             .map(|(delivery, receivers)| Addressed { delivery: Arc::new(delivery), receivers })
             .collect();
         self.hub.dispatch(&batch, places);
+        messenger.inner.notices.happened(batch.iter().map(|addressed| &addressed.delivery.event));
         Ok(batch.len())
     }
 

@@ -24,4 +24,4 @@ pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, Rece
 pub use scalar::{Nullable, UtcTime};
 pub use sessions::{Login, Logout, PasswordChange, RefreshRequest, Registration, Session, SignedIn, Tokens};
 pub use signals::Signal;
-pub use users::{DmPolicy, Me, MeChanges, Profile, Relationship, User};
+pub use users::{DmPolicy, Me, MeChanges, PresencePolicy, Profile, Relationship, User};

@@ -17,7 +17,7 @@ use super::{Nullable, UtcTime};
 pub struct Signal {
     /// Always null.
     pub id: Nullable<String>,
-    /// What it is: `typing`.
+    /// What it is: `typing` or `presence`.
     pub kind: String,
     /// When the server learned of it.
     pub at: UtcTime,
@@ -34,6 +34,9 @@ impl From<&presence::Signal> for Signal {
         let data = match signal {
             presence::Signal::Typing { user_id, conversation_id, .. } => {
                 json!({"user_id": user_id.as_uuid(), "conversation_id": conversation_id.as_uuid()})
+            }
+            presence::Signal::Presence { user_id, state, .. } => {
+                json!({"user_id": user_id.as_uuid(), "state": state.as_str()})
             }
         };
         Self {

@@ -39,8 +39,9 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let purge = tokio::spawn(purge(messenger.clone(), keep_events));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
-    let stopping = drain_all(stop(signals, readiness, announce), messenger);
+    let stopping = drain_all(stop(signals, readiness, announce), messenger.clone());
     server.run(app, stopping, drain.saturating_sub(announce)).await;
+    messenger.leave().await;
     purge.abort();
     tracing::info!("stopped");
     Ok(())
