@@ -15,6 +15,10 @@ pub const MAX_GROUP_MEMBERS: i64 = 5_000;
 /// only the reader's own devices do.
 pub const MAX_MEMBERS_FOR_READ_RECEIPTS: i64 = 50;
 
+/// Up to this many members of a group learn of each other whether they are
+/// online.
+pub const MAX_MEMBERS_FOR_PRESENCE: i64 = MAX_MEMBERS_FOR_READ_RECEIPTS;
+
 /// Where messages live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversation {

@@ -59,6 +59,12 @@ id!(
     SessionId
 );
 
+id!(
+    /// Names a process that serves a database, from its start to its end, or
+    /// until the others take it for dead.
+    NodeId
+);
+
 /// The one source of ids and of randomness. Core has no ambient one, so a test
 /// or a simulation that passes a seeded source is repeatable.
 pub trait IdGenerator: Send + Sync + 'static {

@@ -1,11 +1,12 @@
 //! The messenger itself: a store, a clock, a source of ids, and what it takes
 //! to sign users in.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell, watch};
+use tokio::task::JoinHandle;
 
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
@@ -15,7 +16,7 @@ use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::{Hub, Polling};
 use crate::password::PasswordHasher;
-use crate::presence::Notices;
+use crate::presence::{Notices, PresenceOptions};
 use crate::session_cache::SessionCache;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
@@ -47,6 +48,9 @@ pub(crate) struct Inner {
     pub(crate) polling: Polling,
     /// What the signaller has to look at.
     pub(crate) notices: Arc<Notices>,
+    pub(crate) presence: PresenceOptions,
+    /// The signaller, to be waited for at the end.
+    pub(crate) signaller: Mutex<Option<JoinHandle<()>>>,
     /// Made with the first subscription, so that who does not subscribe does
     /// not poll.
     pub(crate) hub: OnceCell<Arc<Hub>>,
@@ -65,6 +69,7 @@ pub struct MessengerBuilder {
     hasher: PasswordHasher,
     lanes: LaneOptions,
     polling: Polling,
+    presence: PresenceOptions,
 }
 
 impl MessengerBuilder {
@@ -106,6 +111,12 @@ impl MessengerBuilder {
         self
     }
 
+    /// When users count as online, in place of the default.
+    pub fn presence(mut self, options: PresenceOptions) -> Self {
+        self.presence = options;
+        self
+    }
+
     /// The messenger.
     pub fn build(self) -> Messenger {
         let keys = self.keys.unwrap_or_else(|| SigningKeys::random(&*self.ids));
@@ -119,6 +130,8 @@ impl MessengerBuilder {
             commits: watch::Sender::new(()),
             polling: self.polling,
             notices: Arc::default(),
+            presence: self.presence,
+            signaller: Mutex::default(),
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
@@ -144,6 +157,7 @@ impl Messenger {
             hasher: PasswordHasher::new(),
             lanes: LaneOptions::default(),
             polling: Polling::default(),
+            presence: PresenceOptions::default(),
         }
     }
 

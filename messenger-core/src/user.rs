@@ -25,6 +25,8 @@ pub struct User {
     pub avatar_url: Option<AvatarUrl>,
     /// From whom direct messages are accepted.
     pub dm_policy: DmPolicy,
+    /// Who learns whether the user is online.
+    pub presence_policy: PresencePolicy,
     /// Whether a search for the exact email finds the user.
     pub findable_by_email: bool,
     /// When the account was made.
@@ -57,6 +59,34 @@ impl DmPolicy {
             "friends" => Ok(Self::Friends),
             "everyone" => Ok(Self::Everyone),
             _ => Err(InvalidValue::new("must be \"friends\" or \"everyone\"")),
+        }
+    }
+}
+
+/// Who learns whether a user is online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresencePolicy {
+    /// Friends, and fellow members of small groups.
+    Shared,
+    /// Nobody. The user still learns of others.
+    Hidden,
+}
+
+impl PresencePolicy {
+    /// The word for it in stores and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Hidden => "hidden",
+        }
+    }
+
+    /// The policy that `word` names.
+    pub fn parse(word: &str) -> Result<Self, InvalidValue> {
+        match word {
+            "shared" => Ok(Self::Shared),
+            "hidden" => Ok(Self::Hidden),
+            _ => Err(InvalidValue::new("must be \"shared\" or \"hidden\"")),
         }
     }
 }

@@ -7,9 +7,9 @@ use messenger_core::friendship::{Bond, PairChange, PairState, PendingRequest, Us
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{
-    Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, StoreResult, UniqueKey,
+    Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, PresenceContact, StoreResult, UniqueKey,
 };
-use messenger_core::user::UserQuery;
+use messenger_core::user::{PresencePolicy, UserQuery};
 
 use crate::link::Link;
 use crate::sql::{CHUNK, Columns, Sql, read_number, unreadable};
@@ -21,6 +21,17 @@ fn read_friend(row: &mut Columns<'_>) -> StoreResult<Friend> {
 
 fn friend_key(friend: &Friend) -> TimeKey {
     TimeKey { at: friend.since, id: friend.user.id.as_uuid() }
+}
+
+fn read_contact(row: &mut Columns<'_>) -> StoreResult<PresenceContact> {
+    let policy =
+        |row: &mut Columns<'_>| PresencePolicy::parse(row.take()?).map_err(|_| unreadable("presence policy")());
+    Ok(PresenceContact {
+        user_id: UserId::from_uuid(row.id()?),
+        user_policy: policy(row)?,
+        other_id: UserId::from_uuid(row.id()?),
+        other_policy: policy(row)?,
+    })
 }
 
 /// What one row of [`Link::find_pairs`]'s statement says.
@@ -118,8 +129,8 @@ impl FriendshipQueries for Link {
         let mut sql = Sql::new(concat!(
             "SELECT r.created_at, ",
             user_columns!(),
-            ", v.id, v.username, v.email, v.display_name, v.bio, v.avatar_url, v.dm_policy, v.findable_by_email, \
-             v.created_at, v.updated_at FROM friend_requests r JOIN users u ON u.id = r.requester_id \
+            ", v.id, v.username, v.email, v.display_name, v.bio, v.avatar_url, v.dm_policy, v.presence_policy, \
+             v.findable_by_email, v.created_at, v.updated_at FROM friend_requests r JOIN users u ON u.id = r.requester_id \
              JOIN users v ON v.id = r.addressee_id WHERE "
         ));
         let other = match direction {
@@ -203,6 +214,39 @@ impl FriendshipQueries for Link {
             .text(" UNION SELECT addressee_id FROM friend_requests WHERE NOT hidden AND requester_id = ")
             .id(user);
         self.all(sql, |row| row.id().map(UserId::from_uuid)).await
+    }
+
+    async fn find_presence_contacts(
+        &mut self,
+        users: &[UserId],
+        largest_group: i64,
+    ) -> StoreResult<Vec<PresenceContact>> {
+        let ids: Vec<_> = users.iter().map(|user| user.as_uuid()).collect();
+        let mut contacts = Vec::new();
+        for ids in ids.chunks(CHUNK) {
+            let mut sql = Sql::new(
+                "SELECT me.id, me.presence_policy, u.id, u.presence_policy FROM (\
+                 SELECT f.user_id, f.friend_id AS other_id FROM friendships f WHERE f.user_id IN (",
+            );
+            sql.ids(ids)
+                .text(
+                    ") UNION SELECT mine.user_id, theirs.user_id FROM memberships mine \
+                     JOIN conversations c ON c.id = mine.conversation_id \
+                     JOIN memberships theirs ON theirs.conversation_id = c.id \
+                     WHERE theirs.user_id <> mine.user_id AND c.kind = 'group' AND c.members_count <= ",
+                )
+                .bind(largest_group)
+                .text(" AND mine.user_id IN (")
+                .ids(ids)
+                .text(
+                    ")) pair JOIN users me ON me.id = pair.user_id JOIN users u ON u.id = pair.other_id \
+                     WHERE NOT EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = pair.user_id AND b.blocked_id = \
+                     pair.other_id) AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = pair.other_id \
+                     AND b.blocked_id = pair.user_id)",
+                );
+            contacts.extend(self.all(sql, read_contact).await?);
+        }
+        Ok(contacts)
     }
 
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64> {

@@ -26,6 +26,7 @@
 //! such connections to one client: it works, and gains nothing.
 
 mod batch;
+mod board;
 mod commit;
 mod conversations;
 mod credentials;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::store::{MigrationError, MigrationState, MigrationStatus, Migrator, UniqueKey};
 use sha2::{Digest as _, Sha256};
+use sqlx::mysql::MySqlDatabaseError;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 
 use crate::error::{Failure, explain_opening};
@@ -98,12 +99,16 @@ impl MySqlMigrator {
         &self,
         connection: &mut MySqlConnection,
         migration: &Migration,
-        done: usize,
+        begun: Option<usize>,
     ) -> Result<(), MigrationError> {
         let all = statements(migration.up);
+        let done = begun.unwrap_or(0);
         record(connection, migration, &all[..done]).await?;
         for (index, statement) in all.iter().enumerate().skip(done) {
-            script(connection, statement).await.map_err(|error| {
+            // Of an interrupted migration, this one may have been carried out
+            // without being recorded.
+            let again = if begun == Some(index) { IS_THERE } else { &[] };
+            script_unless(connection, statement, again).await.map_err(|error| {
                 let (version, name, number, total) = (migration.version, migration.name, index + 1, all.len());
                 MigrationError::new(format!(
                     "migration {version} ({name}) failed at statement {number} of {total}: {error}; mend the cause \
@@ -136,12 +141,12 @@ impl Migrator for MySqlMigrator {
         check_history(&self.migrations, &recorded)?;
         let mut applied = Vec::new();
         for migration in &self.migrations {
-            let done = match status(migration, &recorded).state {
+            let begun = match status(migration, &recorded).state {
                 MigrationState::Applied { .. } => continue,
-                MigrationState::Pending => 0,
-                MigrationState::Interrupted { statements_done } => statements_done as usize,
+                MigrationState::Pending => None,
+                MigrationState::Interrupted { statements_done } => Some(statements_done as usize),
             };
-            self.apply(&mut connection, migration, done).await?;
+            self.apply(&mut connection, migration, begun).await?;
             applied.push(migration.version);
         }
         let recorded = history(&mut connection).await?;
@@ -162,7 +167,7 @@ impl Migrator for MySqlMigrator {
         record(&mut connection, migration, &[]).await?;
         let all = statements(migration.down);
         for (index, statement) in all.iter().enumerate() {
-            script(&mut connection, statement).await.map_err(|error| {
+            script_unless(&mut connection, statement, IS_GONE).await.map_err(|error| {
                 let (version, name, number, total) = (migration.version, migration.name, index + 1, all.len());
                 MigrationError::new(format!(
                     "taking back migration {version} ({name}) failed at statement {number} of {total}: {error}; mend \
@@ -243,11 +248,30 @@ async fn run(connection: &mut MySqlConnection, sql: Sql) -> Result<(), Migration
     Ok(())
 }
 
+/// Duplicate column, key and constraint. MySQL has no `IF NOT EXISTS` for them.
+const IS_THERE: &[u16] = &[1060, 1061, 1826, 3822];
+
+/// No such column or key; no such constraint, by MySQL.
+const IS_GONE: &[u16] = &[1091, 3821, 3940];
+
 /// One statement of a migration, as it stands there: unprepared, because not
 /// every DDL statement can be prepared.
 async fn script(connection: &mut MySqlConnection, statement: &str) -> Result<(), MigrationError> {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map_err(explain)?;
-    Ok(())
+    script_unless(connection, statement, &[]).await
+}
+
+/// The same; an error of one of these numbers says that its work is done.
+async fn script_unless(connection: &mut MySqlConnection, statement: &str, done: &[u16]) -> Result<(), MigrationError> {
+    match sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await {
+        Ok(_) => Ok(()),
+        Err(error) if number_of(&error).is_some_and(|number| done.contains(&number)) => Ok(()),
+        Err(error) => Err(explain(error)),
+    }
+}
+
+/// The server's number for an error.
+fn number_of(error: &sqlx::Error) -> Option<u16> {
+    Some(error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?.number())
 }
 
 fn explain(error: sqlx::Error) -> MigrationError {

@@ -13,7 +13,8 @@ pub struct Migration {
     pub name: &'static str,
     /// The statements forth. DDL commits on its own, and a crash can fall
     /// between a statement and its record: write each so that it can run
-    /// twice.
+    /// twice. For what has no `IF NOT EXISTS` on MySQL, the migrator takes
+    /// "is there already" for done: a column, a key, a constraint.
     pub up: &'static str,
     /// The statements back; they are repeated from the first one after a
     /// failure, so write `IF EXISTS`.
@@ -21,12 +22,20 @@ pub struct Migration {
 }
 
 /// All of this version's, in ascending order.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "initial",
-    up: include_str!("../migrations/0001_initial.up.sql"),
-    down: include_str!("../migrations/0001_initial.down.sql"),
-}];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "initial",
+        up: include_str!("../migrations/0001_initial.up.sql"),
+        down: include_str!("../migrations/0001_initial.down.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "presence",
+        up: include_str!("../migrations/0002_presence.up.sql"),
+        down: include_str!("../migrations/0002_presence.down.sql"),
+    },
+];
 
 /// The statements of a script: each ends with a `;` at the end of a line.
 /// Lines of comment belong to none.

@@ -7,11 +7,12 @@ use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::store::{
     BatchRows, ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
-    FriendshipQueries, FriendshipRepository, MessageQueries, MessageRepository, MigrationError, MigrationState,
-    Migrator, SessionQueries, SessionRepository, Snapshot, Store, StoreError, StoreResult, Transaction, UserQueries,
-    UserRepository,
+    FriendshipQueries, FriendshipRepository, Heads, MessageQueries, MessageRepository, MigrationError, MigrationState,
+    Migrator, SessionQueries, SessionRepository, SignalBoard, Snapshot, Store, StoreError, StoreResult, Transaction,
+    UserQueries, UserRepository,
 };
 
+use crate::board::{Board, read_all_heads};
 use crate::commit::commit;
 use crate::events::read_heads;
 use crate::link::Link;
@@ -45,6 +46,7 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct MySqlStore {
     pool: Pool,
+    board: Board,
     partitions: PartitionCount,
 }
 
@@ -76,7 +78,7 @@ impl MySqlStore {
         let partitions = link.log_identity().await?.partitions;
         warn_unless_durable(&mut link).await?;
         link.rollback().await?;
-        Ok(Self { pool, partitions })
+        Ok(Self { board: Board(pool.clone()), pool, partitions })
     }
 
     /// Closes the connections. Those in use are closed when they come back;
@@ -102,6 +104,17 @@ impl Store for MySqlStore {
         let heads = read_heads(lease.connection()).await?;
         lease.give_back();
         Ok(heads)
+    }
+
+    async fn poll(&self) -> StoreResult<Heads> {
+        let mut lease = self.pool.lease(Purpose::Ask).await?;
+        let heads = read_all_heads(lease.connection()).await?;
+        lease.give_back();
+        Ok(heads)
+    }
+
+    fn board(&self) -> Option<&dyn SignalBoard> {
+        Some(&self.board)
     }
 
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {

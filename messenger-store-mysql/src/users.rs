@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UniqueKey, UserQueries, UserRepository};
-use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, UserQuery, Username};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, UserQuery, Username};
 
 use crate::link::Link;
 use crate::sql::{CHUNK, Columns, Sql, sorted_ids, unreadable};
@@ -12,8 +12,8 @@ use crate::sql::{CHUNK, Columns, Sql, sorted_ids, unreadable};
 /// The columns that [`read_user`] reads, of a table called `u`.
 macro_rules! user_columns {
     () => {
-        "u.id, u.username, u.email, u.display_name, u.bio, u.avatar_url, u.dm_policy, u.findable_by_email, \
-         u.created_at, u.updated_at"
+        "u.id, u.username, u.email, u.display_name, u.bio, u.avatar_url, u.dm_policy, u.presence_policy, \
+         u.findable_by_email, u.created_at, u.updated_at"
     };
 }
 pub(crate) use user_columns;
@@ -28,6 +28,7 @@ pub(crate) fn read_user(row: &mut Columns<'_>) -> StoreResult<User> {
         bio: row.take::<Option<String>>()?.map(Bio::from_stored),
         avatar_url: row.take::<Option<String>>()?.map(AvatarUrl::from_stored),
         dm_policy: DmPolicy::parse(row.take()?).map_err(|_| unreadable("DM policy")())?,
+        presence_policy: PresencePolicy::parse(row.take()?).map_err(|_| unreadable("presence policy")())?,
         findable_by_email: row.take()?,
         created_at: row.time()?,
         updated_at: row.time()?,
@@ -110,7 +111,7 @@ impl UserRepository for Link {
     async fn insert_user(&mut self, user: &User) -> StoreResult<()> {
         let mut sql = Sql::new(
             "INSERT INTO users (id, username, email, display_name, display_name_folded, bio, avatar_url, dm_policy, \
-             findable_by_email, created_at, updated_at) VALUES (",
+             presence_policy, findable_by_email, created_at, updated_at) VALUES (",
         );
         sql.id(user.id.as_uuid())
             .then(", ", user.username.as_str())
@@ -120,6 +121,7 @@ impl UserRepository for Link {
             .then(", ", user.bio.as_ref().map(Bio::as_str))
             .then(", ", user.avatar_url.as_ref().map(AvatarUrl::as_str))
             .then(", ", user.dm_policy.as_str())
+            .then(", ", user.presence_policy.as_str())
             .then(", ", user.findable_by_email)
             .then(", ", user.created_at.as_millis())
             .then(", ", user.updated_at.as_millis())
@@ -136,6 +138,7 @@ impl UserRepository for Link {
             .then(", bio = ", user.bio.as_ref().map(Bio::as_str))
             .then(", avatar_url = ", user.avatar_url.as_ref().map(AvatarUrl::as_str))
             .then(", dm_policy = ", user.dm_policy.as_str())
+            .then(", presence_policy = ", user.presence_policy.as_str())
             .then(", findable_by_email = ", user.findable_by_email)
             .then(", updated_at = ", user.updated_at.as_millis())
             .text(" WHERE id = ")

@@ -38,6 +38,7 @@ macro_rules! migrations {
 /// is never changed; a new one is added at the end.
 pub(crate) const MIGRATIONS: &[Migration] = migrations![
     1 "initial" "0001_initial",
+    2 "presence" "0002_presence",
 ];
 
 #[cfg(test)]

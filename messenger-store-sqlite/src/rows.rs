@@ -11,7 +11,7 @@ use messenger_core::id::{ConversationId, MessageId, SessionId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, PayloadHash, Seq};
 use messenger_core::page::TimeKey;
 use messenger_core::session::{DeviceName, Session};
-use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, Username};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, Username};
 use rusqlite::types::{Type, Value};
 use rusqlite::{Row, RowIndex};
 use uuid::Uuid;
@@ -35,6 +35,8 @@ macro_rules! user_columns {
             $t,
             ".dm_policy, ",
             $t,
+            ".presence_policy, ",
+            $t,
             ".findable_by_email, ",
             $t,
             ".created_at, ",
@@ -46,7 +48,7 @@ macro_rules! user_columns {
 pub(crate) use user_columns;
 
 /// How many columns [`user_columns`] names.
-pub(crate) const USER_COLUMNS: usize = 10;
+pub(crate) const USER_COLUMNS: usize = 11;
 
 /// The user whose columns begin at `at`.
 pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
@@ -59,10 +61,16 @@ pub(crate) fn user(row: &Row<'_>, at: usize) -> rusqlite::Result<User> {
         bio: row.get::<_, Option<_>>(at + 4)?.map(Bio::from_stored),
         avatar_url: row.get::<_, Option<_>>(at + 5)?.map(AvatarUrl::from_stored),
         dm_policy: DmPolicy::parse(&dm_policy).map_err(|error| misread(at + 6, error))?,
-        findable_by_email: row.get(at + 7)?,
-        created_at: time(row, at + 8)?,
-        updated_at: time(row, at + 9)?,
+        presence_policy: presence_policy(row, at + 7)?,
+        findable_by_email: row.get(at + 8)?,
+        created_at: time(row, at + 9)?,
+        updated_at: time(row, at + 10)?,
     })
+}
+
+pub(crate) fn presence_policy(row: &Row<'_>, at: usize) -> rusqlite::Result<PresencePolicy> {
+    let policy: String = row.get(at)?;
+    PresencePolicy::parse(&policy).map_err(|error| misread(at, error))
 }
 
 /// The columns of [`session`].

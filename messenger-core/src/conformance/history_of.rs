@@ -11,7 +11,7 @@ use crate::page::PageRequest;
 use crate::service::conversations::{ConversationChanges, NewGroup};
 use crate::service::messages::Draft;
 use crate::service::users::UserChanges;
-use crate::user::{Bio, DmPolicy};
+use crate::user::{Bio, DmPolicy, PresencePolicy};
 
 /// The people of a history.
 #[derive(Debug, Clone)]
@@ -69,6 +69,7 @@ async fn among_people(w: &World, who: UserId, whom: UserId) -> (&'static str, Re
             let changes = UserChanges {
                 bio: pick(w, &[None, Some("one"), Some("two")]).map(|text| Bio::parse(text).ok()),
                 dm_policy: pick(w, &[None, Some(DmPolicy::Friends), Some(DmPolicy::Everyone)]),
+                presence_policy: pick(w, &[None, Some(PresencePolicy::Shared), Some(PresencePolicy::Hidden)]),
                 ..UserChanges::default()
             };
             ("update", m.update_me(who, changes).await.map(drop))

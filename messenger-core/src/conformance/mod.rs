@@ -51,6 +51,7 @@ mod history;
 mod log;
 mod members;
 mod messages;
+mod presence;
 mod reading;
 mod sessions;
 mod typing;
@@ -72,6 +73,7 @@ mod store_history;
 mod store_lists_of_people;
 mod store_members;
 mod store_messages;
+mod store_presence;
 mod store_search;
 mod store_sessions;
 mod store_texts;
@@ -157,6 +159,7 @@ pub const GROUPS: &[&[Case]] = &[
     log::CASES,
     members::CASES,
     messages::CASES,
+    presence::CASES,
     reading::CASES,
     sessions::CASES,
     typing::CASES,
@@ -169,6 +172,7 @@ pub const GROUPS: &[&[Case]] = &[
     store_lists_of_people::CASES,
     store_members::CASES,
     store_messages::CASES,
+    store_presence::CASES,
     store_search::CASES,
     store_sessions::CASES,
     store_texts::CASES,

@@ -11,7 +11,7 @@ use crate::id::{ConversationId, IdGenerator as _, MessageId, UserId};
 use crate::message::{ClientId, Message, MessageBody, PayloadHash, SentMessage, Seq};
 use crate::page::{Rows, Slice};
 use crate::store::{StoreError, StoreResult, UniqueKey};
-use crate::user::{DisplayName, DmPolicy, User, Username};
+use crate::user::{DisplayName, DmPolicy, PresencePolicy, User, Username};
 
 /// The first part of a list.
 pub(super) fn first<K>(limit: u32) -> Slice<K> {
@@ -91,6 +91,7 @@ impl World {
             bio: None,
             avatar_url: None,
             dm_policy: DmPolicy::Friends,
+            presence_policy: PresencePolicy::Shared,
             findable_by_email: false,
             created_at: now,
             updated_at: now,

@@ -80,7 +80,7 @@ pub(super) fn tidings(before: &State, after: &State) -> Vec<(Audience, Fact)> {
 
 fn profile(old: &User, new: &User) -> Option<(Audience, Fact)> {
     let shown = |user: &User| (user.display_name.clone(), user.bio.clone(), user.avatar_url.clone());
-    let own = |user: &User| (user.dm_policy, user.findable_by_email);
+    let own = |user: &User| (user.dm_policy, user.presence_policy, user.findable_by_email);
     let fact = Fact::UserUpdated { user_id: new.id };
     if shown(old) == shown(new) {
         (own(old) != own(new)).then_some((Audience::User(new.id), fact))

@@ -8,7 +8,7 @@ use crate::clock::Clock as _;
 use crate::credential::PasswordHash;
 use crate::id::UserId;
 use crate::store::{StoreResult, UniqueKey};
-use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, UserQuery};
+use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, UserQuery};
 
 pub(super) const CASES: &[Case] = isolated!("store_users":
     a_user_reads_back_as_stored,
@@ -44,6 +44,7 @@ fn full(w: &World, username: &str) -> User {
         bio: Some(Bio::parse("first line\nsecond line\u{0} 'quoted' \\ \"twice\" %_").expect("a bio")),
         avatar_url: Some(AvatarUrl::parse("https://example.org/ada.png?size=1&x=%20").expect("an address")),
         dm_policy: DmPolicy::Everyone,
+        presence_policy: PresencePolicy::Hidden,
         findable_by_email: true,
         updated_at: w.clock.tick(),
         ..w.new_user(username)
@@ -174,7 +175,7 @@ async fn an_update_to_a_taken_email_is_named(w: &World) -> Outcome {
 
 async fn an_update_touches_nobody_else(w: &World) -> Outcome {
     let [ada, bob] = w.put_users(["ada", "bob"]).await?;
-    let after = User { dm_policy: DmPolicy::Everyone, ..ada };
+    let after = User { dm_policy: DmPolicy::Everyone, presence_policy: PresencePolicy::Hidden, ..ada };
     w.change(async |tx| tx.users().update_user(&after).await).await?;
     assert_eq!(find(w, bob.id).await?, Some(bob));
     Ok(())

@@ -10,7 +10,7 @@ use crate::event::{Audience, Fact};
 use crate::friendship::Relationship;
 use crate::id::UserId;
 use crate::service::users::{NewUser, UserChanges};
-use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, UserQuery};
+use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, UserQuery};
 
 pub(super) const CASES: &[Case] = isolated!("users":
     ensuring_a_user_twice_makes_one,
@@ -85,6 +85,7 @@ async fn an_absent_change_stays_and_none_clears(w: &World) -> Outcome {
         bio: Some(Some(Bio::parse("counts").expect("a bio"))),
         avatar_url: Some(Some(AvatarUrl::parse("https://example.org/a.png").expect("an address"))),
         dm_policy: Some(DmPolicy::Everyone),
+        presence_policy: Some(PresencePolicy::Hidden),
         findable_by_email: Some(true),
     };
     let changed = w.messenger.update_me(ada, all).await?;
@@ -93,7 +94,7 @@ async fn an_absent_change_stays_and_none_clears(w: &World) -> Outcome {
     let cleared = w.messenger.update_me(ada, UserChanges { bio: Some(None), ..UserChanges::default() }).await?;
     assert_eq!(cleared.bio, None);
     assert_eq!(cleared.avatar_url, changed.avatar_url);
-    assert_eq!(cleared.dm_policy, DmPolicy::Everyone);
+    assert_eq!((cleared.dm_policy, cleared.presence_policy), (DmPolicy::Everyone, PresencePolicy::Hidden));
     assert!(cleared.findable_by_email);
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::Messenger;
 use crate::clock::Timestamp;
 use crate::event::{Audience, Event, NewEvent, Position};
 use crate::password::PasswordHasher;
+use crate::presence::PresenceOptions;
 use crate::store::{Snapshot, Store, StoreResult, Transaction};
 use crate::token::SigningKeys;
 
@@ -37,12 +38,18 @@ impl Nodes {
 
     /// A node with a store handle of its own.
     pub async fn start(&self) -> Result<World, Failure> {
+        self.start_with(PresenceOptions::default()).await
+    }
+
+    /// The same with other times for presence.
+    pub async fn start_with(&self, presence: PresenceOptions) -> Result<World, Failure> {
         let store = self.database.open().await.map_err(|error| Failure::of_harness(&error))?;
         let messenger = Messenger::builder(store.clone())
             .clock(self.clock.clone())
             .ids(self.ids.clone())
             .signing_keys(self.keys.clone())
             .password_hasher(self.hasher.clone())
+            .presence(presence)
             .build();
         let (clock, ids, hasher) = (self.clock.clone(), self.ids.clone(), self.hasher.clone());
         Ok(World { messenger, store, clock, ids, hasher })

@@ -14,7 +14,7 @@ use crate::cursor::Places;
 use crate::delivery::Delivery;
 use crate::event::Fact;
 use crate::id::{SessionId, UserId};
-use crate::presence::{Outbox, Signal};
+use crate::presence::{Notices, Outbox, Signal};
 
 /// How many events may wait for one connection.
 const QUEUE_LENGTH: usize = 512;
@@ -69,6 +69,8 @@ pub(crate) struct Hub {
     // A std mutex: nothing is awaited while it is held, and what is done under
     // it is a walk over maps.
     state: Mutex<State>,
+    /// Hears of every connection that comes or goes.
+    notices: Arc<Notices>,
     next_id: AtomicU64,
 }
 
@@ -145,14 +147,16 @@ impl Drop for Registration {
                 state.connections.remove(&self.user);
             }
         }
+        drop(state);
+        self.hub.notices.moved(self.user);
     }
 }
 
 impl Hub {
     /// A hub that hands out what comes after `places`.
-    pub(crate) fn new(epoch: u64, places: Places) -> Self {
+    pub(crate) fn new(epoch: u64, places: Places, notices: Arc<Notices>) -> Self {
         let state = State { epoch, places, connections: HashMap::new(), shut_down: false };
-        Self { state: Mutex::new(state), next_id: AtomicU64::new(0) }
+        Self { state: Mutex::new(state), notices, next_id: AtomicU64::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -195,6 +199,8 @@ impl Hub {
             state.connections.entry(user).or_default().push(connection);
         }
         let (epoch, places) = (state.epoch, state.places.clone());
+        drop(state);
+        self.notices.moved(user);
         Registration { hub: self.clone(), user, id, epoch, places, queue, signals, closed }
     }
 
@@ -239,6 +245,19 @@ impl Hub {
         } else {
             state.connections.keys().copied().filter(|user| users.contains(user) && listens(user)).collect()
         }
+    }
+
+    /// Whether a user has a connection that wants signals.
+    pub(crate) fn listens(&self, user: UserId) -> bool {
+        let state = self.state();
+        state.connections.get(&user).into_iter().flatten().any(|connection| connection.signals.is_some())
+    }
+
+    /// Where signals wait for each of a user's connections.
+    pub(crate) fn outboxes(&self, user: UserId) -> Vec<Arc<Outbox>> {
+        let state = self.state();
+        let connections = state.connections.get(&user).into_iter().flatten();
+        connections.filter_map(|connection| connection.signals.clone()).collect()
     }
 
     /// Lets each signal wait for its receiver's connections.

@@ -75,7 +75,9 @@ impl Tailer {
 
     async fn advance(&mut self, messenger: &Messenger) -> Result<usize> {
         let asked_at = std::time::Instant::now();
-        let heads = messenger.inner.store.poll_log().await?;
+        let heads = messenger.inner.store.poll().await?;
+        messenger.inner.notices.nodes(heads.nodes);
+        let heads = heads.log;
         let (_, mut places) = self.hub.places();
         let behind: Vec<_> =
             heads.iter().filter(|(partition, head)| **head != places.get(**partition).position).collect();
@@ -108,6 +110,7 @@ impl Tailer {
             .map(|(delivery, receivers)| Addressed { delivery: Arc::new(delivery), receivers })
             .collect();
         self.hub.dispatch(&batch, places);
+        messenger.inner.notices.happened(batch.iter().map(|addressed| &addressed.delivery.event));
         Ok(batch.len())
     }
 

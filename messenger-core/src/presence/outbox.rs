@@ -1,18 +1,23 @@
 //! The signals that wait for one connection.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::signal::{Signal, TYPING_LIFETIME};
+use super::signal::{PresenceState, Signal, TYPING_LIFETIME};
 use crate::clock::Timestamp;
+use crate::id::{ConversationId, UserId};
 
 /// How many people's typing waits for a connection. More are not shown anyway.
 const MOST_TYPING: usize = 16;
 
 /// The signals that wait for one connection, apart from its events: whoever
 /// reads takes the events first.
+///
+/// It holds, of presence, the difference between what the client knows and what
+/// holds: two changes of one user that undo each other leave nothing behind. So
+/// it is bounded by what a client may be shown, and nothing has to be dropped.
 #[derive(Default)]
 pub(crate) struct Outbox {
     waiting: Mutex<Waiting>,
@@ -21,21 +26,49 @@ pub(crate) struct Outbox {
 
 #[derive(Default)]
 struct Waiting {
-    typing: VecDeque<Signal>,
+    /// Whether the client was told who is online, so that changes mean
+    /// something.
+    greeted: Greeted,
+    presence: BTreeMap<UserId, (PresenceState, Timestamp)>,
+    typing: VecDeque<Typing>,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Greeted {
+    #[default]
+    NotYet,
+    Done,
+}
+
+#[derive(Clone, Copy)]
+struct Typing {
+    at: Timestamp,
+    user_id: UserId,
+    conversation_id: ConversationId,
 }
 
 impl Outbox {
+    /// Tells who is online, once. What changes before that is part of it.
+    pub(crate) fn greet(&self, online: impl Iterator<Item = UserId>, at: Timestamp) {
+        let mut waiting = self.waiting();
+        if waiting.greeted == Greeted::NotYet {
+            waiting.greeted = Greeted::Done;
+            waiting.presence = online.map(|user| (user, (PresenceState::Online, at))).collect();
+            drop(waiting);
+            self.filled.notify_one();
+        }
+    }
+
     /// Puts a signal in. Of the same person's typing in the same place the
     /// last is enough; where too many wait, the oldest is dropped.
     pub(crate) fn put(&self, signal: Signal) {
         let mut waiting = self.waiting();
-        let Signal::Typing { .. } = signal;
-        let place = (signal.user_id(), signal.conversation_id());
-        waiting.typing.retain(|earlier| (earlier.user_id(), earlier.conversation_id()) != place);
-        if waiting.typing.len() == MOST_TYPING {
-            waiting.typing.pop_front();
+        match signal {
+            Signal::Typing { at, user_id, conversation_id } => {
+                waiting.put_typing(Typing { at, user_id, conversation_id });
+            }
+            Signal::Presence { at, user_id, state } => waiting.put_presence(user_id, state, at),
         }
-        waiting.typing.push_back(signal);
         drop(waiting);
         self.filled.notify_one();
     }
@@ -43,10 +76,13 @@ impl Outbox {
     /// Takes the next one that still means something.
     pub(crate) fn take(&self, now: Timestamp) -> Option<Signal> {
         let mut waiting = self.waiting();
+        if let Some((user_id, (state, at))) = waiting.presence.pop_first() {
+            return Some(Signal::Presence { at, user_id, state });
+        }
         loop {
-            let signal = waiting.typing.pop_front()?;
-            if now <= signal.at().after(TYPING_LIFETIME) {
-                return Some(signal);
+            let Typing { at, user_id, conversation_id } = waiting.typing.pop_front()?;
+            if now <= at.after(TYPING_LIFETIME) {
+                return Some(Signal::Typing { at, user_id, conversation_id });
             }
         }
     }
@@ -61,23 +97,68 @@ impl Outbox {
     }
 }
 
+impl Waiting {
+    fn put_typing(&mut self, typing: Typing) {
+        let place = (typing.user_id, typing.conversation_id);
+        self.typing.retain(|earlier| (earlier.user_id, earlier.conversation_id) != place);
+        if self.typing.len() == MOST_TYPING {
+            self.typing.pop_front();
+        }
+        self.typing.push_back(typing);
+    }
+
+    /// Changes come in turns, online after offline and the other way round, so
+    /// one that meets another undoes it: the client knows already.
+    fn put_presence(&mut self, user: UserId, state: PresenceState, at: Timestamp) {
+        if self.greeted == Greeted::NotYet {
+            return;
+        }
+        if self.presence.get(&user).is_some_and(|(waiting, _)| *waiting != state) {
+            self.presence.remove(&user);
+        } else {
+            self.presence.insert(user, (state, at));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ConversationId, UserId};
     use std::time::Duration;
     use uuid::Uuid;
 
-    fn typing(user: u128, millis: i64) -> Signal {
+    fn user(number: u128) -> UserId {
+        UserId::from_uuid(Uuid::from_u128(number))
+    }
+
+    fn typing(number: u128, millis: i64) -> Signal {
         Signal::Typing {
             at: Timestamp::from_millis(millis),
-            user_id: UserId::from_uuid(Uuid::from_u128(user)),
+            user_id: user(number),
             conversation_id: ConversationId::from_uuid(Uuid::from_u128(1)),
         }
     }
 
+    fn presence(number: u128, state: PresenceState) -> Signal {
+        Signal::Presence { at: Timestamp::from_millis(0), user_id: user(number), state }
+    }
+
+    fn online(number: u128) -> Signal {
+        presence(number, PresenceState::Online)
+    }
+
+    fn offline(number: u128) -> Signal {
+        presence(number, PresenceState::Offline)
+    }
+
     fn drain(outbox: &Outbox, now: i64) -> Vec<Signal> {
         std::iter::from_fn(|| outbox.take(Timestamp::from_millis(now))).collect()
+    }
+
+    fn greeted(online: impl IntoIterator<Item = u128>) -> Outbox {
+        let outbox = Outbox::default();
+        outbox.greet(online.into_iter().map(user), Timestamp::from_millis(0));
+        outbox
     }
 
     #[test]
@@ -98,13 +179,41 @@ mod tests {
     }
 
     #[test]
-    fn of_too_many_the_oldest_are_dropped() {
+    fn of_too_many_who_type_the_oldest_are_dropped() {
         let outbox = Outbox::default();
         for user in 0..100 {
             outbox.put(typing(user, 0));
         }
         let expected: Vec<_> = (84..100).map(|user| typing(user, 0)).collect();
         assert_eq!(drain(&outbox, 0), expected);
+    }
+
+    #[test]
+    fn a_client_is_greeted_once_and_then_told_what_changes() {
+        let outbox = Outbox::default();
+        outbox.put(online(9));
+        assert_eq!(drain(&outbox, 0), []);
+        outbox.greet([user(1), user(2)].into_iter(), Timestamp::from_millis(0));
+        outbox.greet([user(3)].into_iter(), Timestamp::from_millis(0));
+        assert_eq!(drain(&outbox, 0), [online(1), online(2)]);
+        outbox.put(offline(1));
+        assert_eq!(drain(&outbox, 0), [offline(1)]);
+    }
+
+    #[test]
+    fn changes_that_undo_each_other_leave_nothing_behind() {
+        let outbox = greeted([1]);
+        outbox.put(offline(1));
+        assert_eq!(drain(&outbox, 0), [], "the client was not told yet that they are online");
+        outbox.put(online(1));
+        outbox.put(offline(1));
+        outbox.put(online(1));
+        assert_eq!(drain(&outbox, 0), [online(1)]);
+        for _ in 0..1_000 {
+            outbox.put(offline(1));
+            outbox.put(online(1));
+        }
+        assert_eq!(drain(&outbox, 0), [], "what the client knows still holds");
     }
 
     #[tokio::test]

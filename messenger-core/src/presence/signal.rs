@@ -14,6 +14,25 @@ pub const TYPING_INTERVAL: Duration = Duration::from_secs(3);
 /// dropped.
 pub const TYPING_LIFETIME: Duration = Duration::from_secs(6);
 
+/// Whether a user is there, as far as another may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PresenceState {
+    /// A connection is open, or was a moment ago.
+    Online,
+    /// None is, or it does not show.
+    Offline,
+}
+
+impl PresenceState {
+    /// The word for it on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+}
+
 /// What someone does at this moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -26,6 +45,15 @@ pub enum Signal {
         /// Where.
         conversation_id: ConversationId,
     },
+    /// Someone came or went, or came into view or left it.
+    Presence {
+        /// When this node learned of it.
+        at: Timestamp,
+        /// Who.
+        user_id: UserId,
+        /// What holds now.
+        state: PresenceState,
+    },
 }
 
 impl Signal {
@@ -33,20 +61,21 @@ impl Signal {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Typing { .. } => "typing",
+            Self::Presence { .. } => "presence",
         }
     }
 
     /// When this node learned of it.
     pub const fn at(&self) -> Timestamp {
         match self {
-            Self::Typing { at, .. } => *at,
+            Self::Typing { at, .. } | Self::Presence { at, .. } => *at,
         }
     }
 
     /// Whom it is about.
     pub const fn user_id(&self) -> UserId {
         match self {
-            Self::Typing { user_id, .. } => *user_id,
+            Self::Typing { user_id, .. } | Self::Presence { user_id, .. } => *user_id,
         }
     }
 
@@ -54,6 +83,7 @@ impl Signal {
     pub const fn conversation_id(&self) -> Option<ConversationId> {
         match self {
             Self::Typing { conversation_id, .. } => Some(*conversation_id),
+            Self::Presence { .. } => None,
         }
     }
 }

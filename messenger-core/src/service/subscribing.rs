@@ -1,7 +1,8 @@
 //! Following what happens.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use crate::Messenger;
 use crate::cursor::{Cursor, Places};
@@ -10,6 +11,9 @@ use crate::id::{SessionId, UserId};
 use crate::live::{Hub, Subscription, Tailer};
 use crate::messenger::Inner;
 use crate::presence::Signaller;
+
+/// How long the end waits for a store that does not answer.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 impl Messenger {
     /// Begins to follow the log now, not with the first subscription. For a
@@ -60,7 +64,19 @@ impl Messenger {
         self.inner.notices.shut_down();
     }
 
-    async fn hub(&self) -> Result<Arc<Hub>> {
+    /// Waits, after [`Messenger::close_subscriptions`], until other nodes were
+    /// told that nobody is online here any more, for some seconds at the most.
+    /// Without it they learn of it when this node's lifetime is over; see
+    /// [`PresenceOptions`](crate::presence::PresenceOptions).
+    pub async fn leave(&self) {
+        let signaller = self.inner.signaller.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(signaller) = signaller {
+            // It says itself what went wrong.
+            let _ = tokio::time::timeout(LEAVE_WITHIN, signaller).await;
+        }
+    }
+
+    pub(crate) async fn hub(&self) -> Result<Arc<Hub>> {
         let hub = self
             .inner
             .hub
@@ -68,10 +84,11 @@ impl Messenger {
                 let (epoch, places) = Places::of_log(self).await?;
                 // What ended before these places is not heard of again.
                 self.inner.sessions.clear();
-                let hub = Arc::new(Hub::new(epoch, places));
-                let Inner { committed, polling, .. } = &*self.inner;
+                let Inner { committed, notices, polling, .. } = &*self.inner;
+                let hub = Arc::new(Hub::new(epoch, places, notices.clone()));
                 Tailer::spawn(Arc::downgrade(&self.inner), hub.clone(), committed.clone(), *polling);
-                Signaller::spawn(Arc::downgrade(&self.inner), hub.clone(), self.inner.notices.clone());
+                let signaller = Signaller::spawn(&self.inner, hub.clone());
+                *self.inner.signaller.lock().unwrap_or_else(PoisonError::into_inner) = Some(signaller);
                 Ok::<_, Error>(hub)
             })
             .await?;

@@ -31,7 +31,10 @@ impl Messenger {
             check_direct(state, peer)?;
         }
         drop(snapshot);
-        // Without a hub nobody is connected.
+        // Without other nodes and without a hub, nobody is connected.
+        if self.inner.store.board().is_some() {
+            self.hub().await?;
+        }
         if self.inner.hub.initialized() {
             self.inner.notices.typing(viewer, conversation, self.inner.clock.now());
         }

@@ -7,7 +7,7 @@ use crate::friendship::{Relationship, UserPair};
 use crate::id::UserId;
 use crate::page::{ListScope, Page, PageRequest};
 use crate::store::{StoreError, UniqueKey, UserQueries};
-use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, UserQuery, Username};
+use crate::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, UserQuery, Username};
 
 /// How many ids one look-up takes.
 pub const MAX_IDS: usize = 100;
@@ -44,6 +44,8 @@ pub struct UserChanges {
     pub avatar_url: Option<Option<AvatarUrl>>,
     /// From whom direct messages are accepted.
     pub dm_policy: Option<DmPolicy>,
+    /// Who learns whether the user is online.
+    pub presence_policy: Option<PresencePolicy>,
     /// Whether a search for the exact email finds the user.
     pub findable_by_email: Option<bool>,
 }
@@ -122,6 +124,7 @@ impl Messenger {
             }
             let shown_changed = user != before;
             user.dm_policy = changes.dm_policy.unwrap_or(user.dm_policy);
+            user.presence_policy = changes.presence_policy.unwrap_or(user.presence_policy);
             user.findable_by_email = changes.findable_by_email.unwrap_or(user.findable_by_email);
             if user == before {
                 return change.done(user);
@@ -202,6 +205,7 @@ impl User {
             bio: None,
             avatar_url: None,
             dm_policy: DmPolicy::Friends,
+            presence_policy: PresencePolicy::Shared,
             findable_by_email: false,
             created_at: at,
             updated_at: at,

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::friendship::{PairChange, PairState, UserPair};
 use crate::id::UserId;
 use crate::page::{Rows, Slice, TimeKey};
-use crate::user::{User, UserQuery};
+use crate::user::{PresencePolicy, User, UserQuery};
 
 /// A user on someone's list of friends or blocks, and since when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub struct FriendRequest {
     pub addressee: User,
     /// When.
     pub created_at: Timestamp,
+}
+
+/// Two users, seen from the first, between whom presence may show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PresenceContact {
+    /// Who was asked about.
+    pub user_id: UserId,
+    /// What they share.
+    pub user_policy: PresencePolicy,
+    /// The other one.
+    pub other_id: UserId,
+    /// What the other one shares.
+    pub other_policy: PresencePolicy,
 }
 
 /// From where a request is looked at.
@@ -81,6 +94,15 @@ pub trait FriendshipQueries: Send {
     /// user, and the other side of a pending request, unless it is hidden from
     /// them.
     async fn find_acquaintances(&mut self, user: UserId) -> StoreResult<Vec<UserId>>;
+
+    /// The friends of each of these users, and their fellow members of groups
+    /// of up to `largest_group` members, each once, in any order; not those
+    /// with whom there is a block, either way. `users` holds each once.
+    async fn find_presence_contacts(
+        &mut self,
+        users: &[UserId],
+        largest_group: i64,
+    ) -> StoreResult<Vec<PresenceContact>>;
 
     /// How many users are friends of both.
     async fn count_mutual_friends(&mut self, user: UserId, other: UserId) -> StoreResult<i64>;

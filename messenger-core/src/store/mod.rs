@@ -23,6 +23,7 @@
 //! A transaction that is dropped rolls back.
 
 mod batch;
+mod board;
 mod conversations;
 mod credentials;
 mod error;
@@ -34,11 +35,12 @@ mod sessions;
 mod users;
 
 pub use batch::BatchRows;
+pub use board::{Heads, NodeHead, NodeState, Note, Post, SignalBoard, Standing};
 pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
 pub use error::{StoreError, UniqueKey};
 pub use events::{EventQueries, LogIdentity};
-pub use friendships::{Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository};
+pub use friendships::{Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, PresenceContact};
 pub use messages::{MessageQueries, MessageRepository};
 pub use migration::{MigrationError, MigrationState, MigrationStatus, Migrator};
 pub use sessions::{SessionQueries, SessionRepository};
@@ -70,6 +72,18 @@ pub trait Store: Send + Sync + 'static {
     /// every node asks this many times a second.
     async fn poll_log(&self) -> StoreResult<BTreeMap<Partition, Position>> {
         self.read().await?.events().log_heads().await
+    }
+
+    /// The same with the heads of all nodes on the signal board, still by one
+    /// statement.
+    async fn poll(&self) -> StoreResult<Heads> {
+        Ok(Heads { log: self.poll_log().await?, nodes: Vec::new() })
+    }
+
+    /// Where the nodes of this database tell each other who is online; `None`
+    /// where there is never more than one node, which knows by itself.
+    fn board(&self) -> Option<&dyn SignalBoard> {
+        None
     }
 
     /// Removes events of a partition at positions below `floor`, and makes it

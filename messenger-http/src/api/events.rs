@@ -46,8 +46,9 @@ impl EventsApi {
     /// waits for one. The same events come as a stream: `GET
     /// /v1/events/stream` (server-sent events; `Last-Event-ID` wins over
     /// `after`), and `GET /v1/events/ws` (WebSocket; a browser sends a
-    /// ticket). The streams also carry signals, `typing`, which are no events:
-    /// they have no id, move no cursor, and are not listed here.
+    /// ticket). The streams also carry signals, `typing` and `presence`, which
+    /// are no events: they have no id, move no cursor, and are not listed here.
+    /// Who waits here counts as online.
     ///
     /// 410 says that the log does not go on from the cursor: take a new
     /// snapshot.

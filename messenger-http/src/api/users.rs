@@ -61,6 +61,7 @@ impl UsersApi {
                 keep_optional(&mut errors, "avatar_url", Some(text), AvatarUrl::parse)
             }),
             dm_policy: new.dm_policy.map(Into::into),
+            presence_policy: new.presence_policy.map(Into::into),
             findable_by_email: new.findable_by_email,
         };
         errors.into_result()?;

@@ -7,7 +7,7 @@ use poem_openapi::types::Type;
 use uuid::Uuid;
 
 use super::{
-    ClosedFriendRequest, EndedSession, Friend, FriendRequest, Member, MemberReadState, Message, OtherUser,
+    ClosedFriendRequest, EndedSession, Friend, FriendRequest, Member, MemberReadState, Message, OtherUser, Presence,
     RemovedMember, SharedConversation, Typing, User,
 };
 
@@ -59,6 +59,10 @@ pub(crate) const EVENT_KINDS: &[EventKind] = &[
     kind::<User>("user.updated", "The profile of someone whom the receiver knows changed, or their own."),
     kind::<EndedSession>("session.ended", "One of the receiver's sessions was ended; its own connections close."),
     kind::<Typing>("typing", "Someone types in a conversation. Show it for six seconds."),
+    kind::<Presence>(
+        "presence",
+        "A friend or fellow member is online, or is no longer. Whoever is not told of is offline.",
+    ),
 ];
 
 /// Where events of a kind happen.

@@ -30,6 +30,6 @@ pub use messages::{Message, MessageEdit, MessagePage, NewMessage, ReadMarker, Re
 pub use page::{ConversationPage, FriendPage, FriendRequestPage, MemberPage, RecentMessagePage, SessionPage, UserPage};
 pub use scalar::{Nullable, UtcTime};
 pub use sessions::{Login, Logout, PasswordChange, RefreshRequest, Registration, Session, SignedIn, Tokens};
-pub use signal_data::Typing;
+pub use signal_data::{Presence, PresenceState, Typing};
 pub use signals::Signal;
-pub use users::{DmPolicy, Me, MeChanges, Profile, Relationship, User};
+pub use users::{DmPolicy, Me, MeChanges, PresencePolicy, Profile, Relationship, User};

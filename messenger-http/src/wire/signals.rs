@@ -3,12 +3,12 @@
 use messenger_core::id::ConversationId;
 use messenger_core::presence;
 use poem_openapi::Object;
-use poem_openapi::types::Example;
-use serde_json::{Value, json};
+use poem_openapi::types::{Example, ToJSON as _};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::users::example_time;
-use super::{Nullable, UtcTime};
+use super::{Nullable, Presence, Typing, UtcTime};
 
 /// What someone does at this moment. It has the fields of an event, and is
 /// none: it is in no log and moves no cursor.
@@ -17,7 +17,7 @@ use super::{Nullable, UtcTime};
 pub struct Signal {
     /// Always null.
     pub id: Nullable<String>,
-    /// What it is: `typing`.
+    /// What it is: `typing` or `presence`.
     pub kind: String,
     /// When the server learned of it.
     pub at: UtcTime,
@@ -33,8 +33,9 @@ impl From<&presence::Signal> for Signal {
     fn from(signal: &presence::Signal) -> Self {
         let data = match signal {
             presence::Signal::Typing { user_id, conversation_id, .. } => {
-                json!({"user_id": user_id.as_uuid(), "conversation_id": conversation_id.as_uuid()})
+                Typing::new(*user_id, *conversation_id).to_json()
             }
+            presence::Signal::Presence { user_id, state, .. } => Presence::new(*user_id, *state).to_json(),
         };
         Self {
             id: Nullable(None),
@@ -42,7 +43,7 @@ impl From<&presence::Signal> for Signal {
             at: signal.at().into(),
             actor_id: signal.user_id().as_uuid(),
             conversation_id: signal.conversation_id().map(ConversationId::as_uuid).into(),
-            data,
+            data: data.unwrap_or_default(),
         }
     }
 }
@@ -50,14 +51,13 @@ impl From<&presence::Signal> for Signal {
 impl Example for Signal {
     fn example() -> Self {
         let user_id = super::User::example().id;
-        let conversation_id = super::Conversation::example().id;
         Self {
             id: Nullable(None),
             kind: "typing".to_owned(),
             at: example_time(),
             actor_id: user_id,
-            conversation_id: Nullable(Some(conversation_id)),
-            data: json!({"user_id": user_id, "conversation_id": conversation_id}),
+            conversation_id: Nullable(Some(super::Conversation::example().id)),
+            data: Typing::example().to_json().unwrap_or_default(),
         }
     }
 }

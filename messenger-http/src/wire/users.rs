@@ -65,6 +65,8 @@ pub struct Me {
     pub email: Nullable<String>,
     /// From whom direct messages are accepted.
     pub dm_policy: DmPolicy,
+    /// Who learns whether one is online.
+    pub presence_policy: PresencePolicy,
     /// Whether a search for the exact email finds one.
     pub findable_by_email: bool,
     /// When the account was made.
@@ -83,6 +85,7 @@ impl From<user::User> for Me {
             bio: user.bio.map(|bio| bio.to_string()).into(),
             email: user.email.map(|email| email.to_string()).into(),
             dm_policy: user.dm_policy.into(),
+            presence_policy: user.presence_policy.into(),
             findable_by_email: user.findable_by_email,
             created_at: user.created_at.into(),
             updated_at: user.updated_at.into(),
@@ -101,6 +104,7 @@ impl Example for Me {
             bio: Nullable(Some("Poetical science.".to_owned())),
             email: Nullable(Some("ada@example.org".to_owned())),
             dm_policy: DmPolicy::Friends,
+            presence_policy: PresencePolicy::Shared,
             findable_by_email: false,
             created_at: example_time(),
             updated_at: example_time(),
@@ -127,6 +131,8 @@ pub struct MeChanges {
     pub avatar_url: MaybeUndefined<String>,
     /// From whom direct messages are accepted.
     pub dm_policy: Option<DmPolicy>,
+    /// Who learns whether one is online. Whoever is hidden still learns of others.
+    pub presence_policy: Option<PresencePolicy>,
     /// Whether a search for the exact email finds one.
     pub findable_by_email: Option<bool>,
 }
@@ -138,6 +144,7 @@ impl Example for MeChanges {
             bio: MaybeUndefined::Value("Poetical science.".to_owned()),
             avatar_url: MaybeUndefined::Value("https://example.org/ada.png".to_owned()),
             dm_policy: Some(DmPolicy::Everyone),
+            presence_policy: Some(PresencePolicy::Hidden),
             findable_by_email: Some(true),
         }
     }
@@ -195,6 +202,16 @@ pub enum DmPolicy {
     Friends,
     /// From everyone whom the user has not blocked.
     Everyone,
+}
+
+/// Who learns whether a user is online.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[oai(rename_all = "snake_case", remote = "user::PresencePolicy")]
+pub enum PresencePolicy {
+    /// Friends, and fellow members of groups of up to 50.
+    Shared,
+    /// Nobody.
+    Hidden,
 }
 
 /// How a user stands to the viewer.

@@ -4,13 +4,14 @@ use messenger_core::friendship::{Bond, PairChange, PairState, PendingRequest, Us
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{
-    Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, StoreError, StoreResult, UniqueKey,
+    Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, PresenceContact, StoreError,
+    StoreResult, UniqueKey,
 };
 use messenger_core::user::UserQuery;
 use rusqlite::{Connection, Params, params};
 
 use crate::error::{SqlResult, not_stored};
-use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, time, user, user_columns};
+use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, presence_policy, time, user, user_columns};
 use crate::worker::Handle;
 
 #[async_trait]
@@ -164,6 +165,43 @@ impl FriendshipQueries for Handle {
             )?;
             let users = select.query_map([user.as_uuid()], |row| row.get(0).map(UserId::from_uuid))?;
             Ok(users.collect::<rusqlite::Result<_>>()?)
+        })
+        .await
+    }
+
+    async fn find_presence_contacts(
+        &mut self,
+        users: &[UserId],
+        largest_group: i64,
+    ) -> StoreResult<Vec<PresenceContact>> {
+        let users = users.to_vec();
+        self.call(move |connection| {
+            let mut select = connection.prepare_cached(
+                "SELECT me.presence_policy, u.id, u.presence_policy
+                 FROM (
+                     SELECT friend_id AS id FROM friendships WHERE user_id = ?1
+                     UNION
+                     SELECT theirs.user_id FROM memberships mine
+                     JOIN conversations c ON c.id = mine.conversation_id
+                     JOIN memberships theirs ON theirs.conversation_id = c.id
+                     WHERE mine.user_id = ?1 AND theirs.user_id <> ?1 AND c.kind = 'group' AND c.members_count <= ?2
+                 ) other
+                 JOIN users u ON u.id = other.id
+                 JOIN users me ON me.id = ?1
+                 WHERE NOT EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = ?1 AND b.blocked_id = other.id)
+                   AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.blocker_id = other.id AND b.blocked_id = ?1)",
+            )?;
+            let mut contacts = Vec::new();
+            for user_id in users {
+                let found = select.query_map(params![user_id.as_uuid(), largest_group], |row| {
+                    let (user_policy, other_id) = (presence_policy(row, 0)?, UserId::from_uuid(row.get(1)?));
+                    Ok(PresenceContact { user_id, user_policy, other_id, other_policy: presence_policy(row, 2)? })
+                })?;
+                for contact in found {
+                    contacts.push(contact?);
+                }
+            }
+            Ok(contacts)
         })
         .await
     }

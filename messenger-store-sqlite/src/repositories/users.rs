@@ -104,8 +104,8 @@ impl UserRepository for Handle {
         self.call(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO users (id, username, email, display_name, display_name_folded, bio, avatar_url, dm_policy,
-                                    findable_by_email, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                    presence_policy, findable_by_email, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?;
             insert.execute(params![
                 user.id.as_uuid(),
@@ -116,6 +116,7 @@ impl UserRepository for Handle {
                 user.bio.as_ref().map(Bio::as_str),
                 user.avatar_url.as_ref().map(AvatarUrl::as_str),
                 user.dm_policy.as_str(),
+                user.presence_policy.as_str(),
                 user.findable_by_email,
                 user.created_at.as_millis(),
                 user.updated_at.as_millis(),
@@ -131,7 +132,7 @@ impl UserRepository for Handle {
             let mut update = connection.prepare_cached(
                 "UPDATE users
                  SET email = ?2, display_name = ?3, display_name_folded = ?4, bio = ?5, avatar_url = ?6,
-                     dm_policy = ?7, findable_by_email = ?8, updated_at = ?9
+                     dm_policy = ?7, presence_policy = ?8, findable_by_email = ?9, updated_at = ?10
                  WHERE id = ?1",
             )?;
             let updated = update.execute(params![
@@ -142,6 +143,7 @@ impl UserRepository for Handle {
                 user.bio.as_ref().map(Bio::as_str),
                 user.avatar_url.as_ref().map(AvatarUrl::as_str),
                 user.dm_policy.as_str(),
+                user.presence_policy.as_str(),
                 user.findable_by_email,
                 user.updated_at.as_millis(),
             ])?;

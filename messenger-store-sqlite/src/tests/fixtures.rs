@@ -11,7 +11,7 @@ use messenger_core::id::{ConversationId, MessageId, SessionId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, PayloadHash, SentMessage, Seq};
 use messenger_core::session::{DeviceName, Session};
 use messenger_core::store::{Store as _, Transaction};
-use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, User, Username};
+use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, Username};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -84,6 +84,7 @@ pub(crate) fn user(n: u128) -> User {
         bio: Some(Bio::parse("two\nlines").expect("valid")),
         avatar_url: Some(AvatarUrl::parse(&format!("https://example.org/{n}.png")).expect("valid")),
         dm_policy: DmPolicy::Friends,
+        presence_policy: PresencePolicy::Shared,
         findable_by_email: false,
         created_at: at(1),
         updated_at: at(2),

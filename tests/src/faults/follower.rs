@@ -90,7 +90,7 @@ async fn stay(client: &Client, mut live: impl Live, leave: Instant) -> Result<()
         match frame {
             Frame::Event { event, cursor } => client.record().take(&event, &cursor),
             Frame::CaughtUp { cursor } => client.record().cursor = cursor,
-            Frame::Heartbeat => {}
+            Frame::Heartbeat | Frame::Signal(_) => {}
             Frame::Reconnect { .. } => {
                 told = true;
                 client.record().counts.told += 1;

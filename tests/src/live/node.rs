@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use messenger_core::Messenger;
 use messenger_core::clock::{Clock, SystemClock, Timestamp};
+use messenger_core::presence::PresenceOptions;
 use messenger_core::store::Store;
 use messenger_core::token::SigningKeys;
 use messenger_http::{AppOptions, app};
@@ -45,10 +46,13 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) async fn start(store: Arc<dyn Store>) -> Result<Self, Failure> {
+    pub(crate) async fn start(store: Arc<dyn Store>, presence: PresenceOptions) -> Result<Self, Failure> {
         let clock = Arc::new(MovableClock::default());
-        let messenger =
-            Messenger::builder(store.clone()).clock(clock.clone()).signing_keys(SigningKeys::parse(KEY)?).build();
+        let messenger = Messenger::builder(store.clone())
+            .clock(clock.clone())
+            .signing_keys(SigningKeys::parse(KEY)?)
+            .presence(presence)
+            .build();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await?;
         let address = *acceptor.local_addr().first().and_then(|a| a.as_socket_addr()).ok_or("no address")?;
         let app = app(messenger.clone(), AppOptions { rate_limits: None, ..AppOptions::default() });
@@ -70,6 +74,8 @@ impl Node {
     pub(crate) async fn stop(self) -> Outcome {
         self.messenger.close_subscriptions();
         self.stop.notify_one();
-        Ok(self.server.await?)
+        self.server.await?;
+        self.messenger.leave().await;
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What a case begins with: a database, nodes, people.
 
+use messenger_core::presence::PresenceOptions;
 use serde_json::json;
 
 use super::Failure;
@@ -17,7 +18,12 @@ impl Stage {
     }
 
     pub(crate) async fn node(&self) -> Result<Node, Failure> {
-        Node::start(self.database.open().await?).await
+        self.node_with(PresenceOptions::default()).await
+    }
+
+    /// With other times for presence.
+    pub(crate) async fn node_with(&self, presence: PresenceOptions) -> Result<Node, Failure> {
+        Node::start(self.database.open().await?, presence).await
     }
 
     pub(crate) async fn discard(self) -> Result<(), Failure> {

@@ -28,7 +28,10 @@ async fn registering_makes_an_account_and_signs_in(app: TestApp) {
     let user = &answer["user"];
     assert_eq!((&user["username"], &user["display_name"]), (&json!("ada.lovelace"), &json!("ada.lovelace")));
     assert_eq!((&user["bio"], &user["avatar_url"]), (&Value::Null, &Value::Null));
-    assert_eq!((&user["dm_policy"], &user["findable_by_email"]), (&json!("friends"), &json!(false)));
+    assert_eq!(
+        (&user["dm_policy"], &user["presence_policy"], &user["findable_by_email"]),
+        (&json!("friends"), &json!("shared"), &json!(false))
+    );
     let tokens = &answer["tokens"];
     assert_eq!((&tokens["token_type"], &tokens["expires_in"]), (&json!("Bearer"), &json!(900)));
     let ada = User::of(&app, &answer);

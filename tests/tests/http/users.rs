@@ -20,7 +20,7 @@ async fn an_absent_field_stays_and_null_clears(app: TestApp) {
     let ada = app.user("ada").await;
     let all = json!({
         "display_name": "  Ada 👩‍💻 Lovelace ", "bio": "Poetical\nscience", "avatar_url": "https://example.org/a.png?b=c",
-        "dm_policy": "everyone", "findable_by_email": true,
+        "dm_policy": "everyone", "presence_policy": "hidden", "findable_by_email": true,
     });
     let before = ada.get("/v1/me").await.ok();
     let changed = ada.patch("/v1/me", all).await.ok();
@@ -32,6 +32,7 @@ async fn an_absent_field_stays_and_null_clears(app: TestApp) {
     let cleared = ada.patch("/v1/me", json!({"bio": null, "avatar_url": null})).await.ok();
     assert_eq!((&cleared["bio"], &cleared["avatar_url"]), (&Value::Null, &Value::Null));
     assert_eq!((&cleared["dm_policy"], &cleared["findable_by_email"]), (&json!("everyone"), &json!(true)));
+    assert_eq!((&before["presence_policy"], &cleared["presence_policy"]), (&json!("shared"), &json!("hidden")));
     assert_eq!(ada.get("/v1/me").await.ok(), cleared);
 }
 

@@ -42,8 +42,9 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let hints = nats.map(|url| tokio::spawn(exchange_hints(messenger.clone(), url)));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
-    let stopping = drain_all(stop(signals, readiness, announce), messenger);
+    let stopping = drain_all(stop(signals, readiness, announce), messenger.clone());
     server.run(app, stopping, drain.saturating_sub(announce)).await;
+    messenger.leave().await;
     purge.abort();
     if let Some(hints) = hints {
         hints.abort();

@@ -8,7 +8,7 @@ use messenger_core::event::{Audience, Fact, NewEvent};
 use messenger_core::friendship::UserPair;
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, PayloadHash, SentMessage, Seq};
-use messenger_core::user::{DisplayName, DmPolicy, User, Username};
+use messenger_core::user::{DisplayName, DmPolicy, PresencePolicy, User, Username};
 use uuid::Uuid;
 
 use crate::testing::{create_database, drop_database};
@@ -70,6 +70,7 @@ pub(crate) fn user(number: u128) -> User {
         bio: None,
         avatar_url: None,
         dm_policy: DmPolicy::Friends,
+        presence_policy: PresencePolicy::Shared,
         findable_by_email: false,
         created_at: at(1),
         updated_at: at(1),

@@ -53,9 +53,9 @@ pub(crate) async fn many_processes_may_migrate_at_once(server_url: String) {
     fixture.drop_database().await;
 }
 
-const SECOND: Migration = Migration {
-    version: 2,
-    name: "second",
+const FURTHER: Migration = Migration {
+    version: 3,
+    name: "further",
     up: "CREATE TABLE one (id INT);\nINSERT INTO needed VALUES (1);\nCREATE TABLE three (id INT);\n",
     down: "DROP TABLE IF EXISTS three;\nDROP TABLE IF EXISTS one;\n",
 };
@@ -64,32 +64,32 @@ const SECOND: Migration = Migration {
 pub(crate) async fn a_failed_migration_goes_on_where_it_failed(server_url: String) {
     let fixture = Fixture::empty(server_url).await;
     migrator(&fixture).up().await.expect("up");
-    let migrator = migrator(&fixture).with_migrations([SECOND]);
+    let migrator = migrator(&fixture).with_migrations([FURTHER]);
     for _ in 0..2 {
         let error = migrator.up().await.expect_err("the table is not there").to_string();
-        assert!(error.starts_with("migration 2 (second) failed at statement 2 of 3: "), "{error}");
+        assert!(error.starts_with("migration 3 (further) failed at statement 2 of 3: "), "{error}");
         assert!(error.contains("needed") && error.contains("`messenger migrate up` again"), "{error}");
         assert!(error.ends_with("it goes on with statement 2"), "{error}");
         let status = migrator.status().await.expect("status");
-        assert_eq!(status[1].state, MigrationState::Interrupted { statements_done: 1 });
+        assert_eq!(status[2].state, MigrationState::Interrupted { statements_done: 1 });
     }
     sql(&fixture, "CREATE TABLE needed (id INT)").await;
     let applied = migrator.up().await.expect("goes on");
-    assert_eq!(applied.iter().map(|one| one.version).collect::<Vec<_>>(), [2]);
+    assert_eq!(applied.iter().map(|one| one.version).collect::<Vec<_>>(), [3]);
     assert!(checksums(&fixture.url).await.expect("read").contains_key("three"));
-    let taken_back = migrator.down().await.expect("down").expect("the second");
-    assert_eq!((taken_back.version, taken_back.state), (2, MigrationState::Pending));
+    let taken_back = migrator.down().await.expect("down").expect("the further one");
+    assert_eq!((taken_back.version, taken_back.state), (3, MigrationState::Pending));
     // One that failed half-way can be taken back, too.
     sql(&fixture, "DROP TABLE needed").await;
     migrator.up().await.expect_err("the table is not there");
-    assert_eq!(migrator.down().await.expect("down").expect("the second").version, 2);
+    assert_eq!(migrator.down().await.expect("down").expect("the further one").version, 3);
     let tables = checksums(&fixture.url).await.expect("read");
     assert!(!tables.contains_key("one") && tables.contains_key("users"));
     // And so can one whose way back fails half-way.
     let stubborn = Migration {
         down: "DROP TABLE IF EXISTS one;\nDROP TABLE three;\n",
         up: "CREATE TABLE one (id INT);\n",
-        ..SECOND
+        ..FURTHER
     };
     let stubborn = MySqlMigrator::new(fixture.options()).with_migrations([stubborn]);
     stubborn.up().await.expect("up");
@@ -104,10 +104,58 @@ pub(crate) async fn a_failed_migration_goes_on_where_it_failed(server_url: Strin
     fixture.drop_database().await;
 }
 
+/// A crash between a statement and the record that it was carried out leaves it
+/// to be run again; what has no `IF NOT EXISTS` then finds its work done.
+pub(crate) async fn a_statement_whose_record_was_lost_is_run_again(server_url: String) {
+    let fixture = Fixture::empty(server_url).await;
+    let statements = [
+        "ALTER TABLE users ADD COLUMN extra INT NOT NULL DEFAULT 1, ADD CONSTRAINT users_extra CHECK (extra > 0);\n",
+        "ALTER TABLE users ADD KEY users_by_extra (extra);\n",
+        "ALTER TABLE users ADD CONSTRAINT users_extra_small CHECK (extra < 9);\n",
+    ];
+    let down = "ALTER TABLE users DROP CONSTRAINT users_extra_small;\nALTER TABLE users DROP KEY users_by_extra;\n\
+                ALTER TABLE users DROP CONSTRAINT users_extra, DROP COLUMN extra;\n";
+    migrator(&fixture).up().await.expect("up");
+    let before = schema_of_users(&fixture).await;
+    for statement in statements {
+        let migration = Migration { version: 3, name: "further", up: statement, down };
+        let migrator = migrator(&fixture).with_migrations([migration]);
+        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 3").await;
+        migrator.up().await.expect("up");
+        // As it stands when the record of the statement was lost.
+        sql(
+            &fixture,
+            "UPDATE schema_migrations SET applied_at = NULL, statements_done = 0, \
+             checksum = X'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' WHERE version = 3",
+        )
+        .await;
+        assert_eq!(migrator.up().await.expect("up again").len(), 1, "{statement}");
+        // One that nobody began finds what is in its way, and says so.
+        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 3").await;
+        migrator.up().await.expect_err("someone else's column");
+    }
+    let all = Migration { version: 3, name: "further", up: statements[0], down };
+    let migrator = migrator(&fixture).with_migrations([all]);
+    migrator.down().await.expect("down").expect("the further one");
+    assert_eq!(schema_of_users(&fixture).await, before);
+    // The way back may find its work done, too.
+    migrator.up().await.expect("up");
+    migrator.down().await.expect("down").expect("the further one, without the key");
+    assert_eq!(schema_of_users(&fixture).await, before);
+    fixture.drop_database().await;
+}
+
+async fn schema_of_users(fixture: &Fixture) -> Vec<String> {
+    let mut connection = open(&fixture.url).await.expect("opened");
+    let sql = "SELECT CAST(column_name AS CHAR) FROM information_schema.columns
+        WHERE table_schema = DATABASE() AND table_name = 'users' ORDER BY ordinal_position";
+    sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("read")
+}
+
 /// A newer version's database, and an edited migration.
 pub(crate) async fn a_strange_history_is_refused(server_url: String) {
     let fixture = Fixture::empty(server_url).await;
-    let further = Migration { up: "CREATE TABLE one (id INT);\n", ..SECOND };
+    let further = Migration { up: "CREATE TABLE one (id INT);\n", ..FURTHER };
     migrator(&fixture).with_migrations([further.clone()]).up().await.expect("up");
     let older = migrator(&fixture);
     for error in [
@@ -115,7 +163,7 @@ pub(crate) async fn a_strange_history_is_refused(server_url: String) {
         older.up().await.expect_err("unknown").to_string(),
         older.down().await.expect_err("unknown").to_string(),
     ] {
-        assert!(error.contains("migration 2 (second), which this version of messenger does not know"), "{error}");
+        assert!(error.contains("migration 3 (further), which this version of messenger does not know"), "{error}");
     }
     let Err(error) = MySqlStore::connect(&fixture.url).await else { panic!("a newer schema is refused") };
     assert!(matches!(error, ConnectError::Migration(_)), "{error}");

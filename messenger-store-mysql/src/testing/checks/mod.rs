@@ -6,6 +6,7 @@
 //!
 //! Fail points are global to a process, so checks run one after another.
 
+mod board;
 mod commits;
 mod fixture;
 mod migrations;
@@ -29,6 +30,10 @@ checks! {
     statements::every_statement_runs,
     statements::long_slices_are_cut_up,
     statements::recent_messages_page_like_a_sorted_list,
+    board::notes_are_read_in_order_and_keep_the_list_in_step,
+    board::a_node_that_is_not_on_the_board_is_told_so,
+    board::a_node_lives_as_long_as_it_said,
+    board::a_poll_tells_of_the_log_too,
     commits::positions_are_dense_in_every_partition,
     commits::a_lost_commit_changes_nothing_and_says_unknown,
     commits::a_lost_answer_says_unknown_and_the_change_is_there,
@@ -45,6 +50,7 @@ checks! {
     migrations::up_and_down_leave_nothing_behind,
     migrations::many_processes_may_migrate_at_once,
     migrations::a_failed_migration_goes_on_where_it_failed,
+    migrations::a_statement_whose_record_was_lost_is_run_again,
     migrations::a_strange_history_is_refused,
     migrations::a_store_refuses_pending_migrations,
     rolled_back::a_rolled_back_store_leaves_no_trace,

@@ -1,0 +1,2 @@
+-- Takes back the choice of who learns of it.
+ALTER TABLE users DROP COLUMN presence_policy;
