@@ -151,17 +151,12 @@ async fn connect(url: &NatsUrl, messenger: &Messenger) -> Client {
 /// One line when NATS is gone and one when it is back, however often it is
 /// tried in between.
 fn tell_log(server: &str, missed: &AtomicBool, event: &Event) {
-    match event {
-        Event::Connected => {
-            missed.store(false, Ordering::Relaxed);
-            tracing::info!(server, "hints between nodes go over NATS");
-        }
-        Event::Disconnected | Event::ClientError(_) | Event::ServerError(_) => {
-            if !missed.swap(true, Ordering::Relaxed) {
-                tracing::warn!(server, reason = %event, "no hints between nodes: NATS cannot be used, trying again");
-            }
-        }
-        _ => {}
+    let lost = matches!(event, Event::Disconnected | Event::ClientError(_) | Event::ServerError(_));
+    if *event == Event::Connected {
+        missed.store(false, Ordering::Relaxed);
+        tracing::info!(server, "hints between nodes go over NATS");
+    } else if lost && !missed.swap(true, Ordering::Relaxed) {
+        tracing::warn!(server, reason = %event, "no hints between nodes: NATS cannot be used, trying again");
     }
 }
 
