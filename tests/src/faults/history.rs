@@ -15,7 +15,9 @@ pub(super) struct Acked {
     pub(super) client_id: String,
     pub(super) message: String,
     pub(super) seq: i64,
+    /// When it was acknowledged, and how long that one request took.
     pub(super) at: Instant,
+    pub(super) took: Duration,
 }
 
 /// An event that came.

@@ -73,7 +73,7 @@ fn run(kind: Kind, options: &Options, random: &Random, shared: &mut Option<Serve
         (_, Kind::Sqlite) => None,
         (Some(private), _) => {
             println!("  on a private {}", private.name());
-            Some(private.url())
+            Some(private.url().to_owned())
         }
         (None, _) => {
             if shared.is_none() {
@@ -83,7 +83,8 @@ fn run(kind: Kind, options: &Options, random: &Random, shared: &mut Option<Serve
         }
     };
     let runtime = Runtime::new()?;
-    runtime.block_on(async {
+    // Servers are stopped outside of it: that may block.
+    let (row, _servers) = runtime.block_on(async {
         let name = format!("messenger_faults_{}", std::process::id());
         let database = match &server {
             Some(server) => Some(create_database(server, &name).await?),
@@ -99,14 +100,18 @@ fn run(kind: Kind, options: &Options, random: &Random, shared: &mut Option<Serve
         let mut ground = Ground { cluster: Cluster::start(places).await, nats, database: private };
         let played = load(kind, options, random, &mut ground).await;
         let kills = ground.cluster.kills;
-        drop(ground.cluster);
+        let Ground { cluster, nats, database: private } = ground;
+        drop(cluster);
         if let Some(server) = &server {
             drop_database(server, &name).await?;
         }
-        let (history, mut wrongs) = played?;
-        wrongs.extend(check(&history));
-        Ok(Row::of(kind.name(), kills, &history, wrongs))
-    })
+        let row = played.map(|(history, mut wrongs)| {
+            wrongs.extend(check(&history));
+            Row::of(kind.name(), kills, &history, wrongs)
+        });
+        Ok::<_, Failure>((row, (nats, private)))
+    })?;
+    row
 }
 
 fn places(kind: Kind, database: Option<&str>, nats: Option<&NatsServer>) -> Vec<Place> {

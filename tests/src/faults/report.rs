@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::checker::slowest_delivery;
 use super::history::History;
 
-const TITLES: [&str; 10] = [
+const TITLES: [&str; 11] = [
     "scenario",
     "sends acked",
     "kills",
@@ -13,6 +13,7 @@ const TITLES: [&str; 10] = [
     "resumes",
     "retried",
     "slowest delivery",
+    "median send",
     "slowest send",
     "told",
     "verdict",
@@ -39,6 +40,7 @@ impl Row {
             sum(|counts| counts.resumes),
             sum(|counts| counts.retries),
             seconds(slowest_delivery(history)),
+            seconds(median_send(history)),
             seconds(slowest.copied().unwrap_or_default()),
             sum(|counts| counts.told),
             verdict,
@@ -56,6 +58,13 @@ pub(super) fn print(rows: &[Row]) {
             cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column))).collect();
         println!("{}", padded.join("  ").trim_end());
     }
+}
+
+/// Of the requests that were a success.
+fn median_send(history: &History) -> Duration {
+    let mut times: Vec<_> = history.records.iter().flat_map(|record| &record.acked).map(|acked| acked.took).collect();
+    times.sort();
+    times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
 fn seconds(time: Duration) -> String {

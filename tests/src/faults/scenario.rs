@@ -54,29 +54,50 @@ async fn kill_a_node(ground: &mut Ground, clock: &Clock) -> Result<(), String> {
         sleep(AWAY).await;
         ground.cluster.restart(0).await;
         clock.until(nats_at).await;
-        if let Some(nats) = &mut ground.nats {
-            match round {
-                0 => nats.kill(),
-                1 => nats.start()?,
-                _ => {}
-            }
+        if let Some(nats) = ground.nats.take() {
+            let (nats, outcome) = aside(nats, move |nats| match round {
+                0 => {
+                    nats.kill();
+                    Ok(())
+                }
+                1 => nats.start(),
+                _ => Ok(()),
+            })
+            .await?;
+            ground.nats = Some(nats);
+            outcome?;
         }
     }
     Ok(())
 }
 
 async fn kill_the_database(ground: &mut Ground, clock: &Clock) -> Result<(), String> {
-    let mut database = ground.database.take().ok_or("no database server of its own")?;
     for at in [30, 65] {
         clock.until(at).await;
-        database.kill();
+        let database = ground.database.take().ok_or("no database server of its own")?;
+        let (database, outcome) = aside(database, |database| {
+            database.kill()?;
+            std::thread::sleep(AWAY);
+            database.start()
+        })
+        .await?;
+        ground.database = Some(database);
+        outcome.map_err(|error| error.to_string())?;
         ground.cluster.kills += 1;
-        sleep(AWAY).await;
-        let started = tokio::task::spawn_blocking(move || database.start().map(|()| database));
-        database = started.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
     }
-    ground.database = Some(database);
     Ok(())
+}
+
+/// Does with a server what blocks, off the threads on which clients run.
+async fn aside<S: Send + 'static, T: Send + 'static>(
+    mut server: S,
+    work: impl FnOnce(&mut S) -> T + Send + 'static,
+) -> Result<(S, T), String> {
+    let done = tokio::task::spawn_blocking(move || {
+        let outcome = work(&mut server);
+        (server, outcome)
+    });
+    done.await.map_err(|error| error.to_string())
 }
 
 /// A node stops under load: every request in flight is answered, every stream

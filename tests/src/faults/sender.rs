@@ -47,7 +47,7 @@ pub(super) async fn deliver(client: &mut Client, conversation: &str, key: &str, 
         let call = person.call(Method::POST, &path, Some(json!({"body": body, "client_id": key})));
         let answer = timeout(PATIENCE, call).await;
         // By itself: a lock in the head of a match is held to its end.
-        let judged = judge(&mut client.record(), conversation, key, answer.ok());
+        let judged = judge(&mut client.record(), (conversation, key), began, answer.ok());
         match judged {
             Judged::Acknowledged => {
                 let mut record = client.record();
@@ -74,10 +74,15 @@ enum Judged {
 }
 
 /// What an answer means, if there was one in time.
-fn judge(record: &mut Record, conversation: &str, key: &str, answer: Option<Result<(u16, Value), Failure>>) -> Judged {
+fn judge(
+    record: &mut Record,
+    (conversation, key): (&str, &str),
+    began: Instant,
+    answer: Option<Result<(u16, Value), Failure>>,
+) -> Judged {
     match answer {
         Some(Ok((200 | 201, message))) => {
-            acknowledge(record, conversation, key, &message);
+            acknowledge(record, conversation, key, &message, began.elapsed());
             Judged::Acknowledged
         }
         None | Some(Ok((503, _))) => Judged::Unanswered,
@@ -93,7 +98,7 @@ fn judge(record: &mut Record, conversation: &str, key: &str, answer: Option<Resu
 }
 
 /// Notes a success answer.
-pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, message: &Value) {
+pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, message: &Value, took: Duration) {
     let (Some(id), Some(seq)) = (message["id"].as_str(), message["seq"].as_i64()) else {
         record.wrong(format!("a success without a message: {message}"));
         return;
@@ -104,6 +109,7 @@ pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, me
         message: id.to_owned(),
         seq,
         at: Instant::now(),
+        took,
     });
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn stop_inside_a_commit(
     let send = |node: usize| {
         let person = held.person.at_address(doors.of(node).socket);
         let (path, body) = (path.clone(), body.clone());
-        async move { Ok::<_, Failure>(person?.call(reqwest::Method::POST, &path, Some(body)).await?) }
+        async move { person?.call(reqwest::Method::POST, &path, Some(body)).await }
     };
     let first = tokio::spawn(send(0));
     sleep(REACHED_AFTER).await;
@@ -62,7 +62,7 @@ pub(super) async fn stop_inside_a_commit(
     println!("  the caller that was held up was answered {} {}", told.0, told.1["code"].as_str().unwrap_or("success"));
     for (status, answer) in [&waited, &told] {
         match status {
-            200 | 201 => acknowledge(&mut held.record(), &conversation, "held", answer),
+            200 | 201 => acknowledge(&mut held.record(), &conversation, "held", answer, stopped.elapsed()),
             503 => {}
             _ => return Err(format!("the held send was answered {status} {answer}")),
         }

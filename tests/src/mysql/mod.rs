@@ -2,12 +2,14 @@
 
 mod container;
 mod local;
+mod private;
 mod ready;
 
 use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use private::PrivateServer;
 use ready::Version;
 
 /// Names a server that is there already: `mysql://user:password@host:port`.
@@ -103,43 +105,6 @@ impl Server {
         let url = process.url();
         let name = format!("{version} via {program}");
         Ok(Self { name, url, _guard: Some(Box::new(process)) })
-    }
-}
-
-/// A private server that can be killed and started again on its files.
-pub struct PrivateServer {
-    server: local::Running,
-    name: String,
-}
-
-impl PrivateServer {
-    /// Starts what is installed.
-    pub fn provide() -> Result<Self, NoServer> {
-        let binary = local::find();
-        let binary = binary.ok_or_else(|| NoServer("no database server to kill: install mariadb-server".to_owned()))?;
-        let (server, version) = local::start(&binary).map_err(NoServer)?;
-        Ok(Self { server, name: version.to_string() })
-    }
-
-    /// What it is, such as `MariaDB 10.11`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// How to reach it, without a database.
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// Kills it as a crash would.
-    pub fn kill(&mut self) {
-        self.server.kill();
-    }
-
-    /// Starts it where it was; it answers when this returns.
-    pub fn start(&mut self) -> Result<(), NoServer> {
-        self.server.start().map_err(NoServer)?;
-        ready::wait(&self.server.url(), ready::STARTING).map(drop).map_err(NoServer)
     }
 }
 
