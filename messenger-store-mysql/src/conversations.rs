@@ -106,6 +106,22 @@ impl ConversationQueries for Link {
         self.memberships_of(keys).await
     }
 
+    async fn find_own_conversation(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+    ) -> StoreResult<Option<(Conversation, Membership)>> {
+        let mut sql = Sql::new(concat!(
+            "SELECT ",
+            conversation_columns!(),
+            ", ",
+            membership_columns!(),
+            " FROM memberships m JOIN conversations c ON c.id = m.conversation_id WHERE m.conversation_id = "
+        ));
+        sql.id(id.as_uuid()).text(" AND m.user_id = ").id(user.as_uuid());
+        self.optional(sql, |row| Ok((read_conversation(row)?, read_membership(row)?))).await
+    }
+
     async fn list_conversations(
         &mut self,
         user: UserId,

@@ -143,7 +143,7 @@ impl Store for SqliteStore {
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         // Tokio's mutex is fair: first come, first served.
         let turn = self.inner.turn.clone().lock_owned().await;
-        Ok(Box::new(SqliteTransaction::begin(turn, self.inner.clone()).await?))
+        Ok(Box::new(SqliteTransaction::new(turn, self.inner.clone())))
     }
 
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
@@ -161,12 +161,13 @@ impl Store for SqliteStore {
 
     async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
         // A read like any other, on a reader's connection.
-        let snapshot = SqliteSnapshot::open(&self.inner).await?;
+        let mut snapshot = SqliteSnapshot::open(&self.inner).await?;
         snapshot.handle.call(move |connection| events::position_before(connection, partition, before)).await
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        self.read().await.map(drop)
+        let mut snapshot = SqliteSnapshot::open(&self.inner).await?;
+        snapshot.handle.call(|connection| Ok(connection.query_row("SELECT 1 FROM log_identity", [], |_| Ok(()))?)).await
     }
 }
 
@@ -184,12 +185,10 @@ impl SqliteSnapshot {
         let defect = |text: &str| StoreError::Defect(text.to_owned());
         let permit = store.permits.clone().acquire_owned().await.map_err(|_| defect("the readers are closed"))?;
         let reader = store.take_reader().ok_or_else(|| defect("a permit without an idle reader"))?;
-        // From here on, dropping gives the reader back.
-        let snapshot = Self { handle: reader.handle(), reader: Some(reader), store: store.clone(), _permit: permit };
-        // SQLite takes the snapshot with the first read, not with BEGIN.
-        let begin = |owned: &mut Owned| owned.begin(&["BEGIN", "SELECT epoch FROM log_identity"]);
-        snapshot.handle.run(begin).await?.map_err(StoreError::from)?;
-        Ok(snapshot)
+        // From here on, dropping gives the reader back. The snapshot is taken
+        // with the first read: so does SQLite, whatever BEGIN says.
+        let handle = reader.handle().beginning("BEGIN");
+        Ok(Self { handle, reader: Some(reader), store: store.clone(), _permit: permit })
     }
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use fail::fail_point;
 use messenger_core::event::{Allotment, Event, NewEvent, PartitionCount, Position};
 use messenger_core::store::{
-    ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, MessageRepository,
+    BatchRows, ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, MessageRepository,
     SessionRepository, StoreError, StoreResult, Transaction, UserRepository,
 };
 use rusqlite::{Connection, params};
@@ -15,6 +15,8 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::checkpoint::Thresholds;
 use crate::error::{SqlResult, from_commit};
+use crate::repositories::conversations::{update_conversations, update_memberships};
+use crate::repositories::messages::{insert_messages, update_messages};
 use crate::store::Inner;
 use crate::worker::{Handle, NoAnswer, Owned};
 
@@ -28,13 +30,10 @@ pub(crate) struct SqliteTransaction {
 }
 
 impl SqliteTransaction {
-    pub(crate) async fn begin(turn: OwnedMutexGuard<()>, store: Arc<Inner>) -> StoreResult<Self> {
-        // Made before BEGIN is sent, so that dropping this future undoes it.
-        let transaction = Self { handle: store.writer(), ended: false, _turn: turn, store };
-        // IMMEDIATE: a read that becomes a write later could find that another
-        // process has written meanwhile, and would have to start again.
-        transaction.handle.run(|owned| owned.begin(&["BEGIN IMMEDIATE"])).await?.map_err(StoreError::from)?;
-        Ok(transaction)
+    /// IMMEDIATE: a read that becomes a write later could find that another
+    /// process has written meanwhile, and would have to start again.
+    pub(crate) fn new(turn: OwnedMutexGuard<()>, store: Arc<Inner>) -> Self {
+        Self { handle: store.writer().beginning("BEGIN IMMEDIATE"), ended: false, _turn: turn, store }
     }
 }
 
@@ -70,16 +69,29 @@ impl Transaction for SqliteTransaction {
         &mut self.handle
     }
 
+    async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
+        let (sent, messages) = (rows.sent.to_vec(), rows.messages.to_vec());
+        let (conversations, memberships) = (rows.conversations.to_vec(), rows.memberships.to_vec());
+        self.handle
+            .call(move |connection| {
+                insert_messages(connection, &sent)?;
+                update_messages(connection, &messages)?;
+                update_conversations(connection, &conversations)?;
+                update_memberships(connection, &memberships)
+            })
+            .await
+    }
+
     async fn commit(mut self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {
         let events = events.to_vec();
         let partitions = self.store.partitions;
-        let committed = self.handle.run(move |owned| commit(owned, &events, partitions)).await;
+        let committed = self.handle.run_begun(move |owned| commit(owned, &events, partitions)).await;
         match committed {
             Ok(answer) => {
                 self.ended = true;
                 // Sent while the turn is still ours: between two transactions.
                 self.handle.checkpoint_later(Thresholds::DEFAULT);
-                answer
+                answer?
             }
             // The thread broke off somewhere between the first write to the log
             // and the answer. `drop` undoes it, unless it was done.
@@ -107,7 +119,7 @@ fn commit(owned: &mut Owned, events: &[NewEvent], partitions: PartitionCount) ->
 /// and takes the answer with it.
 fn finish(connection: &Connection) -> StoreResult<()> {
     fail_point!("sqlite::commit::before", |_| Err(broken("before")));
-    connection.execute_batch("COMMIT").map_err(|error| from_commit(&error))?;
+    connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([])).map_err(|error| from_commit(&error))?;
     fail_point!("sqlite::commit::after", |_| Err(broken("after")));
     Ok(())
 }

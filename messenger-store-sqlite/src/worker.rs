@@ -72,7 +72,7 @@ impl Owned {
         if self.connection.is_autocommit() {
             return;
         }
-        if let Err(error) = self.connection.execute_batch("ROLLBACK") {
+        if let Err(error) = self.connection.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([])) {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
     }
@@ -90,6 +90,7 @@ enum Order {
 #[derive(Clone)]
 pub(crate) struct Handle {
     orders: Sender<Order>,
+    begin: Option<&'static str>,
 }
 
 /// The thread did not answer: it panicked over the job, or it has stopped.
@@ -121,18 +122,42 @@ impl Handle {
         answered.await.map_err(|_| NoAnswer)
     }
 
+    /// The same way, for a unit of work that the first part of it begins with
+    /// this statement: to begin by itself would be one more wait for the thread.
+    pub(crate) fn beginning(self, statement: &'static str) -> Self {
+        Self { begin: Some(statement), ..self }
+    }
+
     /// Has the thread do a part of its unit of work: what every repository
     /// method does.
     pub(crate) async fn call<T: Send + 'static>(
-        &self,
+        &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
-        self.run(move |owned| owned.work(work)).await?
+        self.run_begun(move |owned| owned.work(work)).await??
+    }
+
+    /// Has the thread do a job within the unit of work, which is begun unless
+    /// it was. The inner error is that it could not be.
+    pub(crate) async fn run_begun<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Owned) -> T + Send + 'static,
+    ) -> Result<StoreResult<T>, NoAnswer> {
+        // Dropping this future does not keep the job from being done, so it
+        // has begun from here on.
+        let begin = self.begin.take();
+        self.run(move |owned| {
+            begin.map_or(Ok(()), |statement| owned.begin(&[statement]))?;
+            Ok(job(owned))
+        })
+        .await
     }
 
     /// Has the thread undo whatever unit of work is open, later.
     pub(crate) fn end_later(&self) {
-        self.send(Box::new(Owned::end));
+        if self.begin.is_none() {
+            self.send(Box::new(Owned::end));
+        }
     }
 
     /// Has the thread see to the write-ahead log, later.
@@ -169,7 +194,7 @@ impl Worker {
                 }
             }
         })?;
-        Ok(Self { handle: Handle { orders: sender }, thread: Some(thread) })
+        Ok(Self { handle: Handle { orders: sender, begin: None }, thread: Some(thread) })
     }
 
     pub(crate) fn handle(&self) -> Handle {
@@ -207,7 +232,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_answered_and_the_thread_goes_on() {
         let worker = worker();
-        let handle = worker.handle();
+        let mut handle = worker.handle();
         handle.run(|owned| owned.begin(&["BEGIN IMMEDIATE"])).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("inserts");
         let answer = handle.call(|_| -> SqlResult<()> { panic!("on purpose") }).await;
@@ -221,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_unit_does_nothing_more_until_it_ends() {
         let worker = worker();
-        let handle = worker.handle();
+        let mut handle = worker.handle();
         let begin = |owned: &mut Owned| owned.begin(&["BEGIN IMMEDIATE"]);
         handle.run(begin).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("inserts");

@@ -31,9 +31,7 @@ pub(crate) async fn find_own(
     id: ConversationId,
     viewer: UserId,
 ) -> Result<(Conversation, Membership)> {
-    let conversation = reads.conversations().find_conversations(&[id]).await?.pop();
-    let membership = reads.conversations().find_memberships(&[(id, viewer)]).await?.pop();
-    Ok(conversation.zip(membership).ok_or(Refusal::ConversationNotFound)?)
+    Ok(reads.conversations().find_own_conversation(id, viewer).await?.ok_or(Refusal::ConversationNotFound)?)
 }
 
 /// Puts views together, in the order given, in two reads however many.

@@ -55,6 +55,17 @@ pub trait ConversationQueries: Send {
     /// Those of the memberships that exist, in any order, each once.
     async fn find_memberships(&mut self, keys: &[(ConversationId, UserId)]) -> StoreResult<Vec<Membership>>;
 
+    /// A conversation and the user's own membership of it, if both exist. A
+    /// store that can read both in one round trip should.
+    async fn find_own_conversation(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+    ) -> StoreResult<Option<(Conversation, Membership)>> {
+        let conversation = self.find_conversations(&[id]).await?.pop();
+        Ok(conversation.zip(self.find_memberships(&[(id, user)]).await?.pop()))
+    }
+
     /// The user's conversations with the user's own memberships; latest
     /// `updated_at` first, then conversation id descending.
     async fn list_conversations(

@@ -59,11 +59,12 @@ pub type StoreResult<T> = std::result::Result<T, StoreError>;
 /// A backend that keeps everything a messenger knows.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
-    /// One consistent state of everything, to read from. Writers are not held
-    /// up by it, nor it by them.
+    /// One consistent state of everything, to read from: that of some instant
+    /// between this call and the first read. Writers are not held up by it, nor
+    /// it by them.
     async fn read(&self) -> StoreResult<Box<dyn Snapshot>>;
 
-    /// A unit of work. Locks are taken by the `lock_*` methods, in the order
+    /// A unit of work. It may begin with its first statement. Locks are taken by the `lock_*` methods, in the order
     /// users by id, conversations by id, sessions by id, then the log's
     /// counters by `commit`; whoever keeps to it never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;

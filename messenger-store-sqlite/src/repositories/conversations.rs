@@ -72,18 +72,27 @@ impl ConversationQueries for Handle {
 
     async fn find_memberships(&mut self, keys: &[(ConversationId, UserId)]) -> StoreResult<Vec<Membership>> {
         let keys: BTreeSet<_> = keys.iter().copied().collect();
+        self.call(move |connection| memberships_by_key(connection, &keys)).await
+    }
+
+    async fn find_own_conversation(
+        &mut self,
+        id: ConversationId,
+        user: UserId,
+    ) -> StoreResult<Option<(Conversation, Membership)>> {
         self.call(move |connection| {
             let mut select = connection.prepare_cached(concat!(
                 "SELECT ",
+                conversation_columns!("c"),
+                ", ",
                 membership_columns!("m"),
-                " FROM memberships m WHERE m.conversation_id = ?1 AND m.user_id = ?2"
+                " FROM memberships m JOIN conversations c ON c.id = m.conversation_id
+                 WHERE m.conversation_id = ?1 AND m.user_id = ?2"
             ))?;
-            let mut found = Vec::new();
-            for (conversation, user) in keys {
-                let key = params![conversation.as_uuid(), user.as_uuid()];
-                found.extend(select.query_row(key, |row| membership(row, 0)).optional()?);
-            }
-            Ok(found)
+            let own = select.query_row(params![id.as_uuid(), user.as_uuid()], |row| {
+                Ok((conversation(row)?, membership(row, CONVERSATION_COLUMNS)?))
+            });
+            Ok(own.optional()?)
         })
         .await
     }
@@ -212,6 +221,18 @@ impl ConversationRepository for Handle {
         self.call(move |connection| conversations_by_id(connection, &ids)).await
     }
 
+    async fn lock_places(
+        &mut self,
+        places: &[(ConversationId, UserId)],
+    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
+        let keys: BTreeSet<_> = places.iter().copied().collect();
+        self.call(move |connection| {
+            let ids: Vec<_> = keys.iter().map(|(id, _)| *id).collect();
+            Ok((conversations_by_id(connection, &ids)?, memberships_by_key(connection, &keys)?))
+        })
+        .await
+    }
+
     async fn insert_conversation(&mut self, conversation: &Conversation) -> StoreResult<()> {
         let conversation = conversation.clone();
         self.call(move |connection| {
@@ -246,29 +267,7 @@ impl ConversationRepository for Handle {
 
     async fn update_conversations(&mut self, conversations: &[Conversation]) -> StoreResult<()> {
         let conversations = conversations.to_vec();
-        self.call(move |connection| {
-            let mut update = connection.prepare_cached(
-                "UPDATE conversations SET title = ?2, members_count = ?3, last_seq = ?4, updated_at = ?5 WHERE id = ?1",
-            )?;
-            for conversation in conversations {
-                let title = match &conversation.kind {
-                    ConversationKind::Direct(_) => None,
-                    ConversationKind::Group(Group { title, .. }) => Some(title.as_str()),
-                };
-                let updated = update.execute(params![
-                    conversation.id.as_uuid(),
-                    title,
-                    conversation.members_count,
-                    conversation.last_seq.get(),
-                    conversation.updated_at.as_millis(),
-                ])?;
-                if updated == 0 {
-                    return Err(not_stored("the conversation"));
-                }
-            }
-            Ok(())
-        })
-        .await
+        self.call(move |connection| update_conversations(connection, &conversations)).await
     }
 
     async fn delete_conversation(&mut self, id: ConversationId) -> StoreResult<()> {
@@ -306,26 +305,7 @@ impl ConversationRepository for Handle {
 
     async fn update_memberships(&mut self, memberships: &[Membership]) -> StoreResult<()> {
         let memberships = memberships.to_vec();
-        self.call(move |connection| {
-            let mut update = connection.prepare_cached(
-                "UPDATE memberships SET role = ?3, read_seq = ?4, own_after_read = ?5
-                 WHERE conversation_id = ?1 AND user_id = ?2",
-            )?;
-            for membership in memberships {
-                let updated = update.execute(params![
-                    membership.conversation_id.as_uuid(),
-                    membership.user_id.as_uuid(),
-                    membership.role.as_str(),
-                    membership.read_seq.get(),
-                    membership.own_after_read,
-                ])?;
-                if updated == 0 {
-                    return Err(not_stored("the membership"));
-                }
-            }
-            Ok(())
-        })
-        .await
+        self.call(move |connection| update_memberships(connection, &memberships)).await
     }
 
     async fn delete_membership(&mut self, conversation: ConversationId, user: UserId) -> StoreResult<()> {
@@ -347,4 +327,64 @@ fn conversations_by_id(connection: &Connection, ids: &[ConversationId]) -> SqlRe
     ))?;
     let conversations = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], conversation)?;
     Ok(conversations.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(crate) fn update_conversations(connection: &Connection, conversations: &[Conversation]) -> SqlResult<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE conversations SET title = ?2, members_count = ?3, last_seq = ?4, updated_at = ?5 WHERE id = ?1",
+    )?;
+    for conversation in conversations {
+        let title = match &conversation.kind {
+            ConversationKind::Direct(_) => None,
+            ConversationKind::Group(Group { title, .. }) => Some(title.as_str()),
+        };
+        let updated = update.execute(params![
+            conversation.id.as_uuid(),
+            title,
+            conversation.members_count,
+            conversation.last_seq.get(),
+            conversation.updated_at.as_millis(),
+        ])?;
+        if updated == 0 {
+            return Err(not_stored("the conversation"));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn update_memberships(connection: &Connection, memberships: &[Membership]) -> SqlResult<()> {
+    let mut update = connection.prepare_cached(
+        "UPDATE memberships SET role = ?3, read_seq = ?4, own_after_read = ?5
+         WHERE conversation_id = ?1 AND user_id = ?2",
+    )?;
+    for membership in memberships {
+        let updated = update.execute(params![
+            membership.conversation_id.as_uuid(),
+            membership.user_id.as_uuid(),
+            membership.role.as_str(),
+            membership.read_seq.get(),
+            membership.own_after_read,
+        ])?;
+        if updated == 0 {
+            return Err(not_stored("the membership"));
+        }
+    }
+    Ok(())
+}
+
+fn memberships_by_key(
+    connection: &Connection,
+    keys: &BTreeSet<(ConversationId, UserId)>,
+) -> SqlResult<Vec<Membership>> {
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT ",
+        membership_columns!("m"),
+        " FROM memberships m WHERE m.conversation_id = ?1 AND m.user_id = ?2"
+    ))?;
+    let mut found = Vec::new();
+    for (conversation, user) in keys {
+        let key = params![conversation.as_uuid(), user.as_uuid()];
+        found.extend(select.query_row(key, |row| membership(row, 0)).optional()?);
+    }
+    Ok(found)
 }

@@ -6,9 +6,9 @@ use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::error::not_stored;
+use crate::error::{SqlResult, not_stored};
 use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
 use crate::worker::Handle;
 
@@ -163,50 +163,52 @@ impl MessageQueries for Handle {
 impl MessageRepository for Handle {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.call(move |connection| {
-            let mut insert = connection.prepare_cached(
-                "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
-                                       created_at, edited_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            )?;
-            for SentMessage { message, payload_hash } in messages {
-                insert.execute(params![
-                    message.id.as_uuid(),
-                    message.conversation_id.as_uuid(),
-                    message.seq.get(),
-                    message.sender_id.as_uuid(),
-                    message.body.as_ref().map(MessageBody::as_str),
-                    message.client_id.as_ref().map(ClientId::as_str),
-                    payload_hash.as_bytes(),
-                    message.reply_to.map(MessageId::as_uuid),
-                    message.created_at.as_millis(),
-                    message.edited_at.map(Timestamp::as_millis),
-                    message.deleted_at.map(Timestamp::as_millis),
-                ])?;
-            }
-            Ok(())
-        })
-        .await
+        self.call(move |connection| insert_messages(connection, &messages)).await
     }
 
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.call(move |connection| {
-            let mut update = connection
-                .prepare_cached("UPDATE messages SET body = ?2, edited_at = ?3, deleted_at = ?4 WHERE id = ?1")?;
-            for message in messages {
-                let updated = update.execute(params![
-                    message.id.as_uuid(),
-                    message.body.as_ref().map(MessageBody::as_str),
-                    message.edited_at.map(Timestamp::as_millis),
-                    message.deleted_at.map(Timestamp::as_millis),
-                ])?;
-                if updated == 0 {
-                    return Err(not_stored("the message"));
-                }
-            }
-            Ok(())
-        })
-        .await
+        self.call(move |connection| update_messages(connection, &messages)).await
     }
+}
+
+pub(crate) fn insert_messages(connection: &Connection, messages: &[SentMessage]) -> SqlResult<()> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
+                               created_at, edited_at, deleted_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?;
+    for SentMessage { message, payload_hash } in messages {
+        insert.execute(params![
+            message.id.as_uuid(),
+            message.conversation_id.as_uuid(),
+            message.seq.get(),
+            message.sender_id.as_uuid(),
+            message.body.as_ref().map(MessageBody::as_str),
+            message.client_id.as_ref().map(ClientId::as_str),
+            payload_hash.as_bytes(),
+            message.reply_to.map(MessageId::as_uuid),
+            message.created_at.as_millis(),
+            message.edited_at.map(Timestamp::as_millis),
+            message.deleted_at.map(Timestamp::as_millis),
+        ])?;
+    }
+    Ok(())
+}
+
+pub(crate) fn update_messages(connection: &Connection, messages: &[Message]) -> SqlResult<()> {
+    let mut update =
+        connection.prepare_cached("UPDATE messages SET body = ?2, edited_at = ?3, deleted_at = ?4 WHERE id = ?1")?;
+    for message in messages {
+        let updated = update.execute(params![
+            message.id.as_uuid(),
+            message.body.as_ref().map(MessageBody::as_str),
+            message.edited_at.map(Timestamp::as_millis),
+            message.deleted_at.map(Timestamp::as_millis),
+        ])?;
+        if updated == 0 {
+            return Err(not_stored("the message"));
+        }
+    }
+    Ok(())
 }

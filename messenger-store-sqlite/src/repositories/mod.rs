@@ -4,10 +4,10 @@
 //! keys are single ids, in a loop where they are pairs. There is no server
 //! between here and the file, so a loop costs no round trips.
 
-mod conversations;
+pub(crate) mod conversations;
 mod credentials;
 pub(crate) mod events;
 mod friendships;
-mod messages;
+pub(crate) mod messages;
 mod sessions;
 mod users;

@@ -40,7 +40,8 @@ async fn the_log_is_begun_anew_although_readers_never_pause() {
         let store = test.store.clone();
         readers.spawn(async move {
             loop {
-                let snapshot = store.read().await.expect("reads");
+                let mut snapshot = store.read().await.expect("reads");
+                snapshot.users().find_users(&[user_id(1)]).await.expect("reads");
                 tokio::time::sleep(Duration::from_millis(2 + n)).await;
                 drop(snapshot);
             }
@@ -63,6 +64,7 @@ async fn the_log_is_begun_anew_although_readers_never_pause() {
 async fn a_snapshot_that_is_held_delays_few_and_stays_as_it_was() {
     let test = TestStore::open().await.with_users(1).await;
     let mut held = test.store.read().await.expect("reads");
+    held.users().find_users(&[user_id(1)]).await.expect("reads");
     let started = Instant::now();
     for n in 0..150 {
         change(&test, n).await;

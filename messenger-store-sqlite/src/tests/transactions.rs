@@ -26,7 +26,8 @@ async fn a_dropped_transaction_rolls_back() {
 async fn a_snapshot_does_not_change_while_others_commit() {
     let test = TestStore::open().await.with_users(1).await;
     let mut before = test.store.read().await.expect("reads");
-    // Nothing was read through it yet: the state is that of the call.
+    // The state is that of the first read.
+    assert_eq!(before.users().find_users(&[user_id(1)]).await.expect("reads"), [user(1)]);
     let test = {
         let mut tx = test.begin().await;
         tx.users().insert_user(&user(2)).await.expect("inserts");
