@@ -73,6 +73,10 @@ pub(super) async fn stop_inside_a_commit(
     if matches!(told.0, 200 | 201) && delay < HELD_UP {
         return Err("the fail point was not reached in time: is the machine busy?".to_owned());
     }
+    clock.until(100).await;
+    let usual = median(clients.iter().flat_map(|client| sends(client, ..stopped)));
+    let slowest = clients.iter().flat_map(|client| sends(client, stopped..continued)).max().unwrap_or_default();
+    // Only now: these two are no sends of the others.
     for (status, answer) in [&waited, &told] {
         match status {
             200 | 201 => acknowledge(&mut held.record(), &conversation, "held", answer, stopped),
@@ -80,9 +84,6 @@ pub(super) async fn stop_inside_a_commit(
             _ => return Err(format!("the held send was answered {status} {answer}")),
         }
     }
-    clock.until(100).await;
-    let usual = median(clients.iter().flat_map(|client| sends(client, ..stopped)));
-    let slowest = clients.iter().flat_map(|client| sends(client, stopped..continued)).max().unwrap_or_default();
     let delay = slowest.max(delay).saturating_sub(usual);
     println!(
         "  the others' sends took {:.2} s before and {:.2} s at most meanwhile: {:.2} s more",
