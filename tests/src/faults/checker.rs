@@ -146,7 +146,7 @@ mod tests {
             message: format!("m{seq}"),
             seq,
             at: Instant::now(),
-            took: Duration::ZERO,
+            began: Instant::now(),
         }
     }
 

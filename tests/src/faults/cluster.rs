@@ -18,13 +18,6 @@ struct Door {
     open: bool,
 }
 
-/// A node as a client addresses it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Address {
-    pub(super) node: usize,
-    pub(super) socket: SocketAddr,
-}
-
 impl Doors {
     fn doors(&self) -> MutexGuard<'_, Vec<Door>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -32,15 +25,14 @@ impl Doors {
 
     /// Any node that clients may turn to. One that was killed is among them:
     /// nobody told them.
-    pub(super) fn pick(&self, random: &mut Random) -> Address {
+    pub(super) fn pick(&self, random: &mut Random) -> SocketAddr {
         let doors = self.doors();
         let open: Vec<_> = (0..doors.len()).filter(|node| doors[*node].open).collect();
-        let node = *random.pick(&open);
-        Address { node, socket: doors[node].address }
+        doors[*random.pick(&open)].address
     }
 
-    pub(super) fn of(&self, node: usize) -> Address {
-        Address { node, socket: self.doors()[node].address }
+    pub(super) fn of(&self, node: usize) -> SocketAddr {
+        self.doors()[node].address
     }
 
     /// Sends nobody there any more, as a load balancer does with a node that is

@@ -1,13 +1,13 @@
 //! Follows the events over one transport after the other, on any node, and
 //! goes on from its cursor each time.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::client::{Client, Stage};
-use super::cluster::Address;
 use super::sender::is_cut_off;
 use crate::live::Failure;
 use crate::live::frame::{Frame, Live};
@@ -55,16 +55,16 @@ async fn connect_for_ever(client: &mut Client) {
     }
 }
 
-async fn stream(client: &Client, address: Address, leave: Instant) -> Result<(), Failure> {
-    let (person, cursor) = (client.person.moved_to(address.socket), client.record().cursor.clone());
+async fn stream(client: &Client, address: SocketAddr, leave: Instant) -> Result<(), Failure> {
+    let (person, cursor) = (client.person.moved_to(address), client.record().cursor.clone());
     match timeout(PATIENCE, person.try_stream("", Some(&cursor))).await?? {
         Ok(live) => stay(client, live, leave).await,
         Err(refused) => Err(refusal(client, refused.status, &refused.problem)),
     }
 }
 
-async fn socket(client: &Client, address: Address, leave: Instant) -> Result<(), Failure> {
-    let (person, cursor) = (client.person.moved_to(address.socket), client.record().cursor.clone());
+async fn socket(client: &Client, address: SocketAddr, leave: Instant) -> Result<(), Failure> {
+    let (person, cursor) = (client.person.moved_to(address), client.record().cursor.clone());
     match timeout(PATIENCE, person.try_socket(&format!("?after={cursor}"))).await?? {
         Ok(live) => stay(client, live, leave).await,
         Err(refused) => Err(refusal(client, refused.status, &refused.problem)),
@@ -113,8 +113,8 @@ async fn stay(client: &Client, mut live: impl Live, leave: Instant) -> Result<()
     }
 }
 
-async fn poll(client: &Client, address: Address, leave: Instant) -> Result<(), Failure> {
-    let person = client.person.at_address(address.socket)?;
+async fn poll(client: &Client, address: SocketAddr, leave: Instant) -> Result<(), Failure> {
+    let person = client.person.at_address(address)?;
     let mut first = true;
     while Instant::now() < leave {
         let cursor = client.record().cursor.clone();

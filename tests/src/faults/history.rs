@@ -15,9 +15,16 @@ pub(super) struct Acked {
     pub(super) client_id: String,
     pub(super) message: String,
     pub(super) seq: i64,
-    /// When it was acknowledged, and how long that one request took.
+    /// When it was first tried, and when it was acknowledged.
+    pub(super) began: Instant,
     pub(super) at: Instant,
-    pub(super) took: Duration,
+}
+
+impl Acked {
+    /// From the first try to the acknowledgement.
+    pub(super) fn took(&self) -> Duration {
+        self.at.saturating_duration_since(self.began)
+    }
 }
 
 /// An event that came.
@@ -43,6 +50,8 @@ pub(super) struct Record {
     /// Where it goes on from.
     pub(super) cursor: String,
     pub(super) acked: Vec<Acked>,
+    /// When the send that is under way was first tried.
+    pub(super) sending: Option<Instant>,
     pub(super) seen: Vec<Seen>,
     /// What must not happen, and did.
     pub(super) wrongs: Vec<String>,
@@ -63,8 +72,6 @@ pub(super) struct Counts {
     pub(super) retries: u64,
     /// Sends and polls whose connection ended before the answer.
     pub(super) cut_off: u64,
-    /// The slowest single request that was a success, by node.
-    pub(super) slowest_send: BTreeMap<usize, Duration>,
 }
 
 impl Record {

@@ -146,7 +146,7 @@ async fn load(
         doors.close(0);
     }
     let calm = doors.pick(&mut random.clone());
-    let members = gather(calm.socket, options.clients.into()).await?;
+    let members = gather(calm, options.clients.into()).await?;
     let (stage, staged) = watch::channel(Stage::Sending);
     let client = |(index, member): (usize, Member)| Client {
         person: member.person,
@@ -177,7 +177,7 @@ async fn settle(clients: &[Client], wrongs: &mut Vec<String>) -> Result<Vec<Stat
     let since = Instant::now();
     let fresh = try_join_all(clients.iter().map(|client| async move {
         let address = client.doors.pick(&mut client.random.clone());
-        Ok::<_, Failure>(snapshot(&client.person.moved_to(address.socket)).await?.1)
+        Ok::<_, Failure>(snapshot(&client.person.moved_to(address)).await?.1)
     }))
     .await?;
     while clients.iter().zip(&fresh).any(|(client, fresh)| client.record().shown != *fresh) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::checker::slowest_delivery;
-use super::history::History;
+use super::history::{Acked, History};
 
 const TITLES: [&str; 11] = [
     "scenario",
@@ -29,19 +29,18 @@ impl Row {
         let sum = |count: fn(&super::history::Counts) -> u64| {
             history.records.iter().map(|record| count(&record.counts)).sum::<u64>().to_string()
         };
-        let acked: usize = history.records.iter().map(|record| record.acked.len()).sum();
-        let slowest = history.records.iter().flat_map(|record| record.counts.slowest_send.values()).max();
+        let sends = || history.records.iter().flat_map(|record| &record.acked);
         let verdict = if wrongs.is_empty() { "ok".to_owned() } else { format!("{} WRONG", wrongs.len()) };
         let cells = [
             name,
-            acked.to_string(),
+            sends().count().to_string(),
             kills.to_string(),
             sum(|counts| counts.reconnects),
             sum(|counts| counts.resumes),
             sum(|counts| counts.retries),
             seconds(slowest_delivery(history)),
-            seconds(median_send(history)),
-            seconds(slowest.copied().unwrap_or_default()),
+            seconds(median(sends().map(Acked::took))),
+            seconds(sends().map(Acked::took).max().unwrap_or_default()),
             sum(|counts| counts.told),
             verdict,
         ];
@@ -60,9 +59,9 @@ pub(super) fn print(rows: &[Row]) {
     }
 }
 
-/// Of the requests that were a success.
-fn median_send(history: &History) -> Duration {
-    let mut times: Vec<_> = history.records.iter().flat_map(|record| &record.acked).map(|acked| acked.took).collect();
+/// The median; nothing where there is none.
+pub(super) fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
     times.sort();
     times.get(times.len() / 2).copied().unwrap_or_default()
 }

@@ -29,8 +29,10 @@ pub(super) async fn send(mut client: Client) {
         let conversations = client.conversations.clone();
         let conversation = client.random.pick(&conversations);
         let key = format!("{}-{number}", client.person.name);
-        if deliver(&mut client, conversation, &key, &format!("message {number}")).await && client.random.below(10) == 0
-        {
+        client.record().sending = Some(Instant::now());
+        let acknowledged = deliver(&mut client, conversation, &key, &format!("message {number}")).await;
+        client.record().sending = None;
+        if acknowledged && client.random.below(10) == 0 {
             change_last(&mut client).await;
         }
     }
@@ -42,17 +44,13 @@ pub(super) async fn deliver(client: &mut Client, conversation: &str, key: &str, 
     let since = Instant::now();
     loop {
         let address = client.doors.pick(&mut client.random);
-        let Ok(person) = client.person.at_address(address.socket) else { return false };
-        let began = Instant::now();
+        let Ok(person) = client.person.at_address(address) else { return false };
         let call = person.call(Method::POST, &path, Some(json!({"body": body, "client_id": key})));
         let answer = timeout(PATIENCE, call).await;
         // By itself: a lock in the head of a match is held to its end.
-        let judged = judge(&mut client.record(), (conversation, key), began, answer.ok());
+        let judged = judge(&mut client.record(), (conversation, key), since, answer.ok());
         match judged {
             Judged::Acknowledged => {
-                let mut record = client.record();
-                let slowest = record.counts.slowest_send.entry(address.node).or_default();
-                *slowest = began.elapsed().max(*slowest);
                 return true;
             }
             Judged::Refused => return false,
@@ -82,7 +80,7 @@ fn judge(
 ) -> Judged {
     match answer {
         Some(Ok((200 | 201, message))) => {
-            acknowledge(record, conversation, key, &message, began.elapsed());
+            acknowledge(record, conversation, key, &message, began);
             Judged::Acknowledged
         }
         None | Some(Ok((503, _))) => Judged::Unanswered,
@@ -98,7 +96,7 @@ fn judge(
 }
 
 /// Notes a success answer.
-pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, message: &Value, took: Duration) {
+pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, message: &Value, began: Instant) {
     let (Some(id), Some(seq)) = (message["id"].as_str(), message["seq"].as_i64()) else {
         record.wrong(format!("a success without a message: {message}"));
         return;
@@ -108,8 +106,8 @@ pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, me
         client_id: key.to_owned(),
         message: id.to_owned(),
         seq,
+        began,
         at: Instant::now(),
-        took,
     });
 }
 
@@ -118,7 +116,7 @@ pub(super) fn acknowledge(record: &mut Record, conversation: &str, key: &str, me
 async fn change_last(client: &mut Client) {
     let Some(last) = client.record().acked.last().cloned() else { return };
     let address = client.doors.pick(&mut client.random);
-    let Ok(person) = client.person.at_address(address.socket) else { return };
+    let Ok(person) = client.person.at_address(address) else { return };
     let path = format!("/v1/conversations/{}/messages/{}", last.conversation, last.message);
     let call = if client.random.below(3) == 0 {
         person.call(Method::DELETE, &path, None)
