@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::error::Failure;
 use crate::link::Link;
 use crate::pool::{Pool, Purpose};
-use crate::sql::{CHUNK, Columns, Sql, unreadable};
+use crate::sql::{CHUNK, Columns, Sql, read_number, unreadable};
 
 /// The server's clock, in milliseconds: nodes' own may differ.
 macro_rules! server_now {
@@ -125,7 +125,7 @@ impl SignalBoard for Board {
         let mut link = self.look().await?;
         let mut sql = Sql::new("SELECT head FROM nodes WHERE node_id = ");
         sql.id(node.as_uuid());
-        let head = link.optional(sql, |row| row.take::<i64>()).await?;
+        let head = link.optional(sql, read_number).await?;
         let mut sql = Sql::new("SELECT user_id FROM presence WHERE node_id = ");
         sql.id(node.as_uuid());
         let users = link.all(sql, |row| row.id().map(UserId::from_uuid)).await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::fixture::Fixture;
 use crate::MySqlStore;
 
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 fn node(number: u128) -> NodeId {
     NodeId::from_uuid(Uuid::from_u128(number))
