@@ -1,6 +1,6 @@
 //! The signals that wait for one connection.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -29,7 +29,10 @@ struct Waiting {
     /// Whether the client was told who is online, so that changes mean
     /// something.
     greeted: Greeted,
-    presence: BTreeMap<UserId, (PresenceState, Timestamp)>,
+    presence: HashMap<UserId, Change>,
+    /// The same in the order in which it came.
+    order: BTreeMap<u64, UserId>,
+    next: u64,
     typing: VecDeque<Typing>,
 }
 
@@ -38,6 +41,13 @@ enum Greeted {
     #[default]
     NotYet,
     Done,
+}
+
+#[derive(Clone, Copy)]
+struct Change {
+    number: u64,
+    state: PresenceState,
+    at: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -53,7 +63,9 @@ impl Outbox {
         let mut waiting = self.waiting();
         if waiting.greeted == Greeted::NotYet {
             waiting.greeted = Greeted::Done;
-            waiting.presence = online.map(|user| (user, (PresenceState::Online, at))).collect();
+            for user in online {
+                waiting.put_presence(user, PresenceState::Online, at);
+            }
             drop(waiting);
             self.filled.notify_one();
         }
@@ -76,7 +88,9 @@ impl Outbox {
     /// Takes the next one that still means something.
     pub(crate) fn take(&self, now: Timestamp) -> Option<Signal> {
         let mut waiting = self.waiting();
-        if let Some((user_id, (state, at))) = waiting.presence.pop_first() {
+        if let Some((_, user_id)) = waiting.order.pop_first()
+            && let Some(Change { state, at, .. }) = waiting.presence.remove(&user_id)
+        {
             return Some(Signal::Presence { at, user_id, state });
         }
         loop {
@@ -113,10 +127,17 @@ impl Waiting {
         if self.greeted == Greeted::NotYet {
             return;
         }
-        if self.presence.get(&user).is_some_and(|(waiting, _)| *waiting != state) {
-            self.presence.remove(&user);
-        } else {
-            self.presence.insert(user, (state, at));
+        match self.presence.get(&user).copied() {
+            Some(waiting) if waiting.state == state => {}
+            Some(waiting) => {
+                self.presence.remove(&user);
+                self.order.remove(&waiting.number);
+            }
+            None => {
+                self.presence.insert(user, Change { number: self.next, state, at });
+                self.order.insert(self.next, user);
+                self.next += 1;
+            }
         }
     }
 }
@@ -214,6 +235,15 @@ mod tests {
             outbox.put(online(1));
         }
         assert_eq!(drain(&outbox, 0), [], "what the client knows still holds");
+    }
+
+    #[test]
+    fn what_came_first_is_told_first() {
+        let outbox = greeted([9]);
+        for signal in [online(5), online(7), online(3), offline(7), online(7)] {
+            outbox.put(signal);
+        }
+        assert_eq!(drain(&outbox, 0), [online(9), online(5), online(3), online(7)]);
     }
 
     #[tokio::test]

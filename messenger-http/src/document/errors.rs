@@ -135,8 +135,10 @@ fn gate_codes(operation: &Value) -> Vec<&'static str> {
     let open = security.is_empty() || security.iter().any(|scheme| *scheme == json!({}));
     let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
     let is_probe = operation["tags"][0] == "service";
-    let is_change =
-        !["get_", "list_"].iter().any(|verb| operation["operationId"].as_str().is_some_and(|id| id.starts_with(verb)));
+    // What is set for a moment is not stored.
+    let is_change = !["get_", "list_", "set_"]
+        .iter()
+        .any(|verb| operation["operationId"].as_str().is_some_and(|id| id.starts_with(verb)));
     let mut codes = vec![];
     if operation.get("requestBody").is_some() {
         codes.extend([Code::InvalidJson, Code::InvalidBody, Code::BodyTooLarge, Code::UnsupportedMediaType]);

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use crate::{DOCUMENT, assert_none, follow, walk};
 
 /// What operation ids begin with: a word that a user of the API would say.
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 25] = [
     "accept", "add", "block", "cancel", "change", "create", "decline", "delete", "edit", "end", "get", "issue",
-    "leave", "list", "login", "logout", "mark", "refresh", "register", "remove", "send", "stream", "unblock", "update",
+    "leave", "list", "login", "logout", "mark", "refresh", "register", "remove", "send", "set", "stream", "unblock",
+    "update",
 ];
 
 /// The operations that anyone may ask, and the one that a token helps but is

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use messenger_http::AppOptions;
-use messenger_tests::http::{Client as _, Fault, TestApp};
+use messenger_tests::http::{Client as _, Fault, Operation, TestApp};
 use poem::http::Method;
 
 use super::fixture::{Fixture, operations};
@@ -23,6 +23,11 @@ async fn impatient(app: TestApp) -> Fixture {
     let mut fixture = Fixture::new(app).await;
     fixture.ada = fixture.ada.at(&fixture.app.with(options));
     fixture
+}
+
+/// Every operation that stores something: typing is told and forgotten.
+fn changes() -> impl Iterator<Item = &'static Operation> {
+    operations().filter(|operation| operation.method != Method::GET && operation.id != "set_typing")
 }
 
 async fn a_store_that_is_away_makes_everything_unavailable(app: TestApp) {
@@ -62,7 +67,7 @@ async fn a_store_that_hangs_is_not_waited_for(app: TestApp) {
 async fn a_change_that_hangs_is_not_waited_for(app: TestApp) {
     let fixture = impatient(app).await;
     fixture.app.break_store(Fault::HangsOnChanges);
-    for operation in operations().filter(|operation| operation.method != Method::GET) {
+    for operation in changes() {
         fixture.request(operation, &fixture.valid(operation)).await.refused(503, "timeout");
     }
     fixture.app.break_store(None);
@@ -70,7 +75,7 @@ async fn a_change_that_hangs_is_not_waited_for(app: TestApp) {
 
 async fn a_lost_commit_is_an_unknown_outcome(app: TestApp) {
     let fixture = Fixture::new(app).await;
-    for operation in operations().filter(|operation| operation.method != Method::GET) {
+    for operation in changes() {
         fixture.app.break_store(Fault::LosesCommits);
         fixture.request(operation, &fixture.valid(operation)).await.refused(503, "outcome_unknown");
         fixture.app.break_store(None);
