@@ -268,6 +268,7 @@ impl Sql {
 
     /// Sends it, for its rows.
     pub(crate) async fn fetch_all(self, connection: &mut MySqlConnection) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        self.note();
         match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).fetch_all(connection).await
@@ -278,12 +279,23 @@ impl Sql {
 
     /// Sends it, for what it does.
     pub(crate) async fn execute(self, connection: &mut MySqlConnection) -> Result<MySqlQueryResult, sqlx::Error> {
+        self.note();
         match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await
             }
             Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await,
         }
+    }
+
+    #[cfg_attr(not(feature = "testing"), allow(clippy::unused_self, reason = "only checks ask what was sent"))]
+    fn note(&self) {
+        #[cfg(feature = "testing")]
+        crate::testing::recording::note(|| {
+            let mut text = String::new();
+            self.write_out(&mut text);
+            text
+        });
     }
 
     fn write_out(&self, text: &mut String) {
@@ -370,6 +382,8 @@ impl Script {
         if self.text.is_empty() {
             return Ok(answers);
         }
+        #[cfg(feature = "testing")]
+        crate::testing::recording::note(|| self.text.clone());
         let mut answer = Answer::default();
         let mut stream = sqlx::raw_sql(AssertSqlSafe(self.text.as_str())).fetch_many(connection);
         while let Some(step) = stream.try_next().await? {
