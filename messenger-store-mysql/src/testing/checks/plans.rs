@@ -156,7 +156,7 @@ async fn expect(explainer: &mut MySqlConnection, what: &str, ceiling: usize, sen
             // Unsigned on one server, signed on the other.
             let rows: Option<i64> = row.try_get_unchecked("rows").expect("a number");
             let through = matches!(access.as_deref(), Some("ALL" | "index")) && rows.unwrap_or(0) > FEW;
-            assert!(!through, "{what} reads {rows:?} rows of a table through: {:.300}", statement);
+            assert!(!through, "{what} reads {rows:?} rows of a table through: {statement:.300}");
         }
     }
 }
