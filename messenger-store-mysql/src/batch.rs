@@ -22,11 +22,11 @@ impl Link {
         let keys = last_of_each(places, |place| *place);
         let mut script = Script::new();
         for ids in ids.chunks(CHUNK) {
-            script.push(lock_conversations(ids));
+            script.push(&lock_conversations(ids));
         }
         let locking = script.len();
         for keys in keys.chunks(CHUNK) {
-            script.push(find_memberships(keys));
+            script.push(&find_memberships(keys));
         }
         let mut found = self.answers(script).await?;
         let read = found.split_off(locking.min(found.len()));
@@ -40,16 +40,16 @@ impl Link {
         let memberships = last_of_each(rows.memberships, |row| (row.conversation_id, row.user_id));
         let mut script = Script::new();
         for some in rows.sent.chunks(CHUNK) {
-            script.push(insert_messages(some));
+            script.push(&insert_messages(some));
         }
         for some in messages.chunks(CHUNK) {
-            script.push_on(update_messages(some), some.len(), "messages");
+            script.push_on(&update_messages(some), some.len(), "messages");
         }
         for some in conversations.chunks(CHUNK) {
-            script.push_on(update_conversations(some), some.len(), "conversations");
+            script.push_on(&update_conversations(some), some.len(), "conversations");
         }
         for some in memberships.chunks(CHUNK) {
-            script.push_on(update_memberships(some), some.len(), "memberships");
+            script.push_on(&update_memberships(some), some.len(), "memberships");
         }
         self.run_all(script).await
     }

@@ -45,19 +45,19 @@ impl Link {
         let allotment = Allotment::of(events, count, heads);
         let mut script = Script::new();
         for some in allotment.events.chunks(CHUNK) {
-            script.push(insert_events(some));
+            script.push(&insert_events(some));
         }
         if partitions.len() > 1 {
-            script.push_on(update_heads(&allotment.heads), allotment.heads.len(), "counters");
+            script.push_on(&update_heads(&allotment.heads), allotment.heads.len(), "counters");
         }
         let conversations: Vec<_> = allotment.conversations.into_iter().collect();
         for some in conversations.chunks(CHUNK) {
             // One that this transaction deleted is not there any more.
-            script.push(update_last_positions(some));
+            script.push(&update_last_positions(some));
         }
         let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
         for some in joined.chunks(CHUNK) {
-            script.push(update_joined_positions(some));
+            script.push(&update_joined_positions(some));
         }
         self.run_all(script).await?;
         Ok(allotment.events)

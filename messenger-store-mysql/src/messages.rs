@@ -120,6 +120,24 @@ impl MessageQueries for Link {
         sql.id(conversation.as_uuid()).text(" AND sender_id = ").id(sender.as_uuid()).then(" AND seq > ", seq.get());
         Ok(self.optional(sql, read_number).await?.unwrap_or(0))
     }
+
+    async fn count_each_sent_after(&mut self, keys: &[(ConversationId, UserId, Seq)]) -> StoreResult<Vec<i64>> {
+        let mut counts = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(CHUNK) {
+            let numbered: Vec<_> = (0_i64..).zip(keys).collect();
+            let mut sql = Sql::new("");
+            // UNION ALL keeps no order by itself.
+            sql.list(&numbered, " UNION ALL ", |sql, (number, (conversation, sender, seq))| {
+                sql.then("SELECT ", *number).text(", COUNT(*) FROM messages WHERE conversation_id = ");
+                sql.id(conversation.as_uuid()).text(" AND sender_id = ").id(sender.as_uuid());
+                sql.then(" AND seq > ", seq.get());
+            });
+            let mut found = self.all(sql, |row| Ok((row.take::<i64>()?, row.take::<i64>()?))).await?;
+            found.sort_unstable();
+            counts.extend(found.into_iter().map(|(_, count)| count));
+        }
+        Ok(counts)
+    }
 }
 
 #[async_trait]

@@ -268,6 +268,7 @@ impl Sql {
 
     /// Sends it, for its rows.
     pub(crate) async fn fetch_all(self, connection: &mut MySqlConnection) -> Result<Vec<MySqlRow>, sqlx::Error> {
+        self.note();
         match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).fetch_all(connection).await
@@ -278,12 +279,23 @@ impl Sql {
 
     /// Sends it, for what it does.
     pub(crate) async fn execute(self, connection: &mut MySqlConnection) -> Result<MySqlQueryResult, sqlx::Error> {
+        self.note();
         match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await
             }
             Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await,
         }
+    }
+
+    #[cfg_attr(not(feature = "testing"), allow(clippy::unused_self, reason = "only checks ask what was sent"))]
+    fn note(&self) {
+        #[cfg(feature = "testing")]
+        crate::testing::recording::note(|| {
+            let mut text = String::new();
+            self.write_out(&mut text);
+            text
+        });
     }
 
     fn write_out(&self, text: &mut String) {
@@ -347,13 +359,13 @@ impl Script {
     }
 
     /// Adds a statement.
-    pub(crate) fn push(&mut self, sql: Sql) {
-        self.add(&sql, None);
+    pub(crate) fn push(&mut self, sql: &Sql) {
+        self.add(sql, None);
     }
 
     /// Adds a statement that must find `rows` rows.
-    pub(crate) fn push_on(&mut self, sql: Sql, rows: usize, what: &'static str) {
-        self.add(&sql, Some(Expected { rows: rows as u64, what }));
+    pub(crate) fn push_on(&mut self, sql: &Sql, rows: usize, what: &'static str) {
+        self.add(sql, Some(Expected { rows: rows as u64, what }));
     }
 
     fn add(&mut self, sql: &Sql, expected: Option<Expected>) {
@@ -370,6 +382,8 @@ impl Script {
         if self.text.is_empty() {
             return Ok(answers);
         }
+        #[cfg(feature = "testing")]
+        crate::testing::recording::note(|| self.text.clone());
         let mut answer = Answer::default();
         let mut stream = sqlx::raw_sql(AssertSqlSafe(self.text.as_str())).fetch_many(connection);
         while let Some(step) = stream.try_next().await? {
@@ -490,4 +504,43 @@ pub(crate) fn last_of_each<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Vec
 
 fn read_hash(bytes: &[u8]) -> StoreResult<[u8; 32]> {
     bytes.try_into().map_err(|_| unreadable("hash")())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(sql: Sql) -> (String, bool) {
+        match sql.form().expect("a statement") {
+            Form::Prepared(text, _) => (text, true),
+            Form::WrittenOut(text) => (text, false),
+        }
+    }
+
+    #[test]
+    fn a_value_is_digits_whatever_it_spells() {
+        let mut sql = Sql::new("INSERT INTO t VALUES ");
+        sql.rows(&["'); DROP TABLE t; --", "\\' ; ? \u{0} ü"], |sql, text| {
+            sql.bind(*text).then(", ", text.as_bytes()).then(", ", -1_i64).then(", ", None::<&str>);
+        });
+        let (text, prepared) = sent(sql);
+        assert!(!prepared);
+        let values = text.strip_prefix("INSERT INTO t VALUES ").expect("the literal");
+        let strange = values.replace("_utf8mb4 x'", "").replace("x'", "").replace("NULL", "");
+        assert!(strange.chars().all(|c| c.is_ascii_hexdigit() || "(), '-".contains(c)), "{values}");
+        assert!(values.starts_with("(_utf8mb4 x'27293b2044524f50205441424c4520743b202d2d', x'2729"), "{values}");
+    }
+
+    #[test]
+    fn a_statement_about_one_item_has_one_text_for_all_values() {
+        let about = |ids: &[Uuid]| {
+            let mut sql = Sql::new("SELECT id FROM t WHERE id IN (");
+            sql.ids(ids).then(") AND a = ", "b").limit_for_page(50);
+            sent(sql)
+        };
+        let one = ("SELECT id FROM t WHERE id IN (?) AND a = ? LIMIT ?".to_owned(), true);
+        assert_eq!(about(&[Uuid::nil()]), one);
+        assert_eq!(about(&[Uuid::max()]), one);
+        assert!(!about(&[Uuid::nil(), Uuid::max()]).1);
+    }
 }

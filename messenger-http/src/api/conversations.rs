@@ -12,7 +12,7 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, CreatedOrFound, NoContent};
+use crate::answer::{Answer, CreatedOrFound, NoContent, Written};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
 use crate::params::{Query, page_request};
@@ -69,9 +69,9 @@ impl ConversationsApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::ConversationPage>, Failure<ListConversations>> {
+    ) -> Result<Written<wire::ConversationPage>, Failure<ListConversations>> {
         let page = self.0.list_conversations(viewer.0.user_id, page_request(limit.0, cursor.0)?).await?;
-        Ok(Answer(wire::ConversationPage::of(page, Into::into)))
+        Ok(Written(wire::ConversationPage::of(page, Into::into)))
     }
 
     /// See a conversation

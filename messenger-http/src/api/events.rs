@@ -11,7 +11,7 @@ use messenger_core::{Error, Messenger};
 use poem_openapi::OpenApi;
 
 use super::Tag;
-use crate::answer::{Answer, Created};
+use crate::answer::{Created, Written};
 use crate::auth::Authenticated;
 use crate::live::parse_cursor;
 use crate::params::{Query, invalid, page_limit};
@@ -36,8 +36,8 @@ impl EventsApi {
     /// What a client shows first, as of one instant, with the cursor that the
     /// events go on from.
     #[oai(path = "/snapshot", method = "get", operation_id = "get_snapshot")]
-    async fn snapshot(&self, viewer: Authenticated) -> Result<Answer<wire::Snapshot>, Failure<GetSnapshot>> {
-        Ok(Answer(self.0.client_snapshot(viewer.0.user_id).await?.into()))
+    async fn snapshot(&self, viewer: Authenticated) -> Result<Written<wire::Snapshot>, Failure<GetSnapshot>> {
+        Ok(Written(self.0.client_snapshot(viewer.0.user_id).await?.into()))
     }
 
     /// List events
@@ -65,7 +65,7 @@ impl EventsApi {
         /// How many events: 1 to 100, 50 when absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<i64>>,
-    ) -> Result<Answer<wire::EventPage>, Failure<ListEvents>> {
+    ) -> Result<Written<wire::EventPage>, Failure<ListEvents>> {
         let viewer = viewer.0.user_id;
         let limit = page_limit(limit.0)?;
         let wait = wait.0.unwrap_or(0);
@@ -81,7 +81,7 @@ impl EventsApi {
             let wait = Duration::from_secs(wait.unsigned_abs());
             page = self.wait_for_events(viewer, page, wait, limit).await?;
         }
-        Ok(Answer(wire::EventPage {
+        Ok(Written(wire::EventPage {
             events: page.events.iter().map(Into::into).collect(),
             cursor: page.cursor.encode(),
             caught_up: page.caught_up == Progress::CaughtUp,

@@ -7,7 +7,7 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, NoContent};
+use crate::answer::{NoContent, Written};
 use crate::auth::Authenticated;
 use crate::params::{Query, page_request, user_query};
 use crate::problem::{Failure, operation_errors};
@@ -37,11 +37,11 @@ impl FriendsApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::FriendPage>, Failure<ListFriends>> {
+    ) -> Result<Written<wire::FriendPage>, Failure<ListFriends>> {
         let query = query.0.as_deref().map(user_query).transpose()?;
         let page = page_request(limit.0, cursor.0)?;
         let page = self.0.list_friends(viewer.0.user_id, query.as_ref(), page).await?;
-        Ok(Answer(wire::FriendPage::of(page, Into::into)))
+        Ok(Written(wire::FriendPage::of(page, Into::into)))
     }
 
     /// End a friendship

@@ -8,7 +8,7 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, Created, NoContent};
+use crate::answer::{Answer, Created, NoContent, Written};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
 use crate::params::{Query, page_request};
@@ -41,10 +41,10 @@ impl MembersApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::MemberPage>, Failure<ListMembers>> {
+    ) -> Result<Written<wire::MemberPage>, Failure<ListMembers>> {
         let id = ConversationId::from_uuid(conversation_id.0);
         let page = self.0.list_members(viewer.0.user_id, id, page_request(limit.0, cursor.0)?).await?;
-        Ok(Answer(wire::MemberPage::of(page, Into::into)))
+        Ok(Written(wire::MemberPage::of(page, Into::into)))
     }
 
     /// Add a member

@@ -11,7 +11,7 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, CreatedOrFound, NoContent};
+use crate::answer::{Answer, CreatedOrFound, NoContent, Written};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
 use crate::params::{Query, invalid, page_limit, page_request};
@@ -84,10 +84,10 @@ impl MessagesApi {
         /// How many messages: 1 to 100, 50 when absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<i64>>,
-    ) -> Result<Answer<wire::MessagePage>, Failure<ListMessages>> {
+    ) -> Result<Written<wire::MessagePage>, Failure<ListMessages>> {
         let at = place(before.0, after.0, around.0)?;
         let id = ConversationId::from_uuid(conversation_id.0);
-        Ok(Answer(self.0.list_messages(viewer.0.user_id, id, at, page_limit(limit.0)?).await?.into()))
+        Ok(Written(self.0.list_messages(viewer.0.user_id, id, at, page_limit(limit.0)?).await?.into()))
     }
 
     /// List recent messages
@@ -102,9 +102,9 @@ impl MessagesApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::RecentMessagePage>, Failure<ListRecentMessages>> {
+    ) -> Result<Written<wire::RecentMessagePage>, Failure<ListRecentMessages>> {
         let page = self.0.list_recent_messages(viewer.0.user_id, page_request(limit.0, cursor.0)?).await?;
-        Ok(Answer(wire::RecentMessagePage::of(page, Into::into)))
+        Ok(Written(wire::RecentMessagePage::of(page, Into::into)))
     }
 
     /// See a message

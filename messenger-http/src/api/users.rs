@@ -12,7 +12,7 @@ use poem_openapi::types::MaybeUndefined;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::Answer;
+use crate::answer::{Answer, Written};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
 use crate::params::{Query, invalid, page_request, user_query};
@@ -39,8 +39,8 @@ impl UsersApi {
     ///
     /// The account as only its owner sees it.
     #[oai(path = "/me", method = "get", operation_id = "get_me")]
-    async fn me(&self, viewer: Authenticated) -> Result<Answer<wire::Me>, Failure<GetMe>> {
-        Ok(Answer(self.0.me(viewer.0.user_id).await?.into()))
+    async fn me(&self, viewer: Authenticated) -> Result<Written<wire::Me>, Failure<GetMe>> {
+        Ok(Written(self.0.me(viewer.0.user_id).await?.into()))
     }
 
     /// Change oneself
@@ -51,7 +51,7 @@ impl UsersApi {
         &self,
         viewer: Authenticated,
         body: JsonBody<wire::MeChanges>,
-    ) -> Result<Answer<wire::Me>, Failure<UpdateMe>> {
+    ) -> Result<Written<wire::Me>, Failure<UpdateMe>> {
         let new = body.0;
         let mut errors = FieldErrors::new();
         let changes = UserChanges {
@@ -65,7 +65,7 @@ impl UsersApi {
             findable_by_email: new.findable_by_email,
         };
         errors.into_result()?;
-        Ok(Answer(self.0.update_me(viewer.0.user_id, changes).await?.into()))
+        Ok(Written(self.0.update_me(viewer.0.user_id, changes).await?.into()))
     }
 
     /// Find users
@@ -87,7 +87,7 @@ impl UsersApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::UserPage>, Failure<ListUsers>> {
+    ) -> Result<Written<wire::UserPage>, Failure<ListUsers>> {
         let viewer = viewer.0.user_id;
         let page = match (query.0, ids.0) {
             (Some(query), None) => {
@@ -110,7 +110,7 @@ impl UsersApi {
                 return Err(invalid("query", message).field("ids", message).into());
             }
         };
-        Ok(Answer(wire::UserPage::of(page, Into::into)))
+        Ok(Written(wire::UserPage::of(page, Into::into)))
     }
 
     /// See a user
@@ -142,10 +142,10 @@ impl UsersApi {
         limit: Query<Option<i64>>,
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
-    ) -> Result<Answer<wire::UserPage>, Failure<ListMutualFriends>> {
+    ) -> Result<Written<wire::UserPage>, Failure<ListMutualFriends>> {
         let page = page_request(limit.0, cursor.0)?;
         let page = self.0.list_mutual_friends(viewer.0.user_id, UserId::from_uuid(user_id.0), page).await?;
-        Ok(Answer(wire::UserPage::of(page, Into::into)))
+        Ok(Written(wire::UserPage::of(page, Into::into)))
     }
 }
 

@@ -6,6 +6,7 @@ use messenger_core::conversation;
 use poem_openapi::registry::{MetaDiscriminatorObject, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
@@ -14,7 +15,7 @@ use super::users::example_time;
 use super::{Message, Nullable, User, UtcTime};
 
 /// A conversation, as one of its members sees it.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Conversation {
     /// Names the conversation for good.
@@ -64,8 +65,9 @@ impl Example for Conversation {
 }
 
 /// Direct or group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ConversationKind {
     /// Between two users.
     Direct,
@@ -75,8 +77,9 @@ pub enum ConversationKind {
 
 /// What a member may do. An admin adds and removes members, renames, and
 /// deletes others' messages; the owner also appoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", remote = "conversation::Role")]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads and sends.
     Member,
@@ -87,7 +90,7 @@ pub enum Role {
 }
 
 /// A user in a conversation.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Member {
     /// Who.

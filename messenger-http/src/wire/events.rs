@@ -4,6 +4,7 @@ use messenger_core::delivery::Delivery;
 use messenger_core::id::ConversationId;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -15,7 +16,7 @@ use super::{
 };
 
 /// Something that happened.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Event {
     /// Names the event for good. Seeing one twice does no harm.
@@ -61,7 +62,7 @@ impl Example for Event {
 }
 
 /// What happened after a cursor.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct EventPage {
     /// The events, oldest first; in order within each conversation, and within
@@ -80,7 +81,7 @@ impl Example for EventPage {
 }
 
 /// One's pending friend requests.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct FriendRequests {
     /// That wait for the viewer's answer.
@@ -97,7 +98,7 @@ impl Example for FriendRequests {
 
 /// Everything a client shows first, as of one instant. Every list is its first
 /// page.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Snapshot {
     /// Ask for the events after it.

@@ -6,6 +6,7 @@ use messenger_core::store;
 use poem_openapi::Object;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::{Uuid, uuid};
 
@@ -13,7 +14,7 @@ use super::users::example_time;
 use super::{User, UtcTime};
 
 /// A user on one's list of friends or blocks.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Friend {
     /// Who.
@@ -35,7 +36,7 @@ impl Example for Friend {
 }
 
 /// A friend request that waits for an answer.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct FriendRequest {
     /// Who asked.

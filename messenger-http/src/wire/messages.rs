@@ -3,13 +3,14 @@
 use messenger_core::message;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
 use uuid::{Uuid, uuid};
 
 use super::users::example_time;
 use super::{Nullable, User, UtcTime};
 
 /// A message, the same for every member.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Message {
     /// Names the message everywhere.
@@ -104,7 +105,7 @@ impl Example for MessageEdit {
 }
 
 /// A stretch of a conversation's messages.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct MessagePage {
     /// The messages in ascending `seq`, deleted ones included.

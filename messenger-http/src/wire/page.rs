@@ -4,6 +4,7 @@
 use messenger_core::page::Page;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
 
 use super::{Conversation, Friend, FriendRequest, Member, Message, Nullable, Session, User};
 
@@ -11,7 +12,7 @@ macro_rules! pages {
     ($($(#[$doc:meta])* $name:ident of $item:ident;)+) => {
         $(
             $(#[$doc])*
-            #[derive(Debug, Clone, Object)]
+            #[derive(Debug, Clone, Object, Serialize)]
             #[oai(example)]
             pub struct $name {
                 /// The items, in the list's order.

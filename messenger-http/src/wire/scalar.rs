@@ -7,11 +7,13 @@ use jiff::Timestamp as Instant;
 use messenger_core::clock::Timestamp;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseResult, ToJSON, Type};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// A field of an answer that is always present and may be null. (With `Option`
 /// poem-openapi describes a field that may be absent.)
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Nullable<T>(pub Option<T>);
 
 impl<T> From<Option<T>> for Nullable<T> {
@@ -84,9 +86,18 @@ impl UtcTime {
     /// The instant as text. One that no calendar has (before the year -9999 or
     /// after 9999) shows as the nearest that has a date.
     fn text(self) -> String {
+        format!("{:.3}", self.nearest())
+    }
+
+    fn nearest(self) -> Instant {
         let nearest = if self.0.as_millis() < 0 { Instant::MIN } else { Instant::MAX };
-        let instant = Instant::from_millisecond(self.0.as_millis()).unwrap_or(nearest);
-        format!("{instant:.3}")
+        Instant::from_millisecond(self.0.as_millis()).unwrap_or(nearest)
+    }
+}
+
+impl Serialize for UtcTime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:.3}", self.nearest()))
     }
 }
 

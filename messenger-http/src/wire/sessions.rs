@@ -5,6 +5,7 @@ use std::fmt;
 use messenger_core::session;
 use poem_openapi::Object;
 use poem_openapi::types::Example;
+use serde::Serialize;
 use uuid::{Uuid, uuid};
 
 use super::users::example_time;
@@ -170,7 +171,7 @@ impl Example for Tokens {
 const EXAMPLE_REFRESH_TOKEN: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
 /// A login on a device.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Session {
     /// Names the session for good.

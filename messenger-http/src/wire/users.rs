@@ -5,12 +5,13 @@ use messenger_core::friendship;
 use messenger_core::user;
 use poem_openapi::types::{Example, MaybeUndefined};
 use poem_openapi::{Enum, Object};
+use serde::Serialize;
 use uuid::{Uuid, uuid};
 
 use super::{Nullable, UtcTime};
 
 /// A user, as others see them.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct User {
     /// Names the user for good.
@@ -48,7 +49,7 @@ impl Example for User {
 }
 
 /// A user, as they see themselves.
-#[derive(Debug, Clone, Object)]
+#[derive(Debug, Clone, Object, Serialize)]
 #[oai(example)]
 pub struct Me {
     /// Names the user for good.
@@ -195,8 +196,9 @@ impl Example for Profile {
 }
 
 /// From whom a user accepts direct messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", remote = "user::DmPolicy")]
+#[serde(rename_all = "snake_case")]
 pub enum DmPolicy {
     /// From friends only.
     Friends,

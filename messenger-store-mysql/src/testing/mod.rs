@@ -5,6 +5,7 @@
 mod checks;
 mod checksums;
 mod databases;
+pub(crate) mod recording;
 mod rolled_back;
 
 #[cfg(feature = "failpoints")]
