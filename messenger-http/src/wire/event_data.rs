@@ -31,12 +31,7 @@ impl From<&conversation::Conversation> for SharedConversation {
             Kind::Direct(_) => (ConversationKind::Direct, None),
             Kind::Group(group) => (ConversationKind::Group, Some(group.title.to_string())),
         };
-        Self {
-            id: conversation.id.as_uuid(),
-            kind,
-            title: Nullable(title),
-            members_count: i64::from(conversation.members_count),
-        }
+        Self { id: conversation.id.as_uuid(), kind, title: Nullable(title), members_count: conversation.members_count }
     }
 }
 

@@ -27,20 +27,20 @@ pub(super) fn stream() -> Value {
             }}),
             Place::Conversation | Place::Elsewhere => fields(kind.kind),
         };
-        messages.insert(kind.kind.to_owned(), event_message(kind, event(kind), Some(&fields)));
+        messages.insert(kind.kind.to_owned(), event_message(kind, &event(kind), Some(&fields)));
     }
     let empty = json!({"type": "object", "maxProperties": 0});
     let marks = [("caught_up", CAUGHT_UP), ("heartbeat", HEARTBEAT)];
     for (name, summary) in marks {
-        messages.insert(name.to_owned(), message(name, summary, empty.clone(), Some(&fields(name))));
+        messages.insert(name.to_owned(), message(name, summary, &empty, Some(&fields(name))));
     }
     for (name, summary, payload) in
-        [("reconnect", RECONNECT, after_ms(&[])), ("resync_required", RESYNC_REQUIRED, empty.clone())]
+        [("reconnect", RECONNECT, after_ms(&[])), ("resync_required", RESYNC_REQUIRED, empty)]
     {
         let fields = json!({"type": "object", "required": ["event"], "properties": {
             "event": {"type": "string", "const": name},
         }});
-        messages.insert(name.to_owned(), message(name, summary, payload, Some(&fields)));
+        messages.insert(name.to_owned(), message(name, summary, &payload, Some(&fields)));
     }
     json!({
         "address": "/v1/events/stream",
@@ -67,7 +67,7 @@ pub(super) fn socket() -> Value {
         if required.contains(&"cursor") {
             payload["properties"]["cursor"] = cursor();
         }
-        messages.insert(kind.kind.to_owned(), event_message(kind, payload, None));
+        messages.insert(kind.kind.to_owned(), event_message(kind, &payload, None));
     }
     for (name, summary) in [("caught_up", CAUGHT_UP), ("heartbeat", HEARTBEAT)] {
         let payload = json!({
@@ -75,11 +75,11 @@ pub(super) fn socket() -> Value {
             "required": ["type", "cursor"],
             "properties": {"type": {"type": "string", "const": name}, "cursor": cursor()},
         });
-        messages.insert(name.to_owned(), message(name, summary, payload, None));
+        messages.insert(name.to_owned(), message(name, summary, &payload, None));
     }
     let mut reconnect = after_ms(&["type"]);
     reconnect["properties"]["type"] = json!({"type": "string", "const": "reconnect"});
-    messages.insert("reconnect".to_owned(), message("reconnect", RECONNECT, reconnect, None));
+    messages.insert("reconnect".to_owned(), message("reconnect", RECONNECT, &reconnect, None));
     let codes: Vec<_> = Closing::ALL
         .iter()
         .map(|closing| json!({"code": closing.code, "reason": closing.reason, "description": closing.meaning}))
@@ -144,11 +144,11 @@ fn after_ms(also_required: &[&str]) -> Value {
     })
 }
 
-fn event_message(kind: &EventKind, payload: Value, fields: Option<&Value>) -> Value {
+fn event_message(kind: &EventKind, payload: &Value, fields: Option<&Value>) -> Value {
     message(kind.kind, kind.summary, payload, fields)
 }
 
-fn message(name: &str, summary: &str, payload: Value, fields: Option<&Value>) -> Value {
+fn message(name: &str, summary: &str, payload: &Value, fields: Option<&Value>) -> Value {
     let mut message = json!({
         "name": name,
         "summary": summary,
