@@ -9,11 +9,11 @@ use std::time::Instant;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use messenger_core::clock::{Clock as _, SystemClock};
 use messenger_core::conversation::Title;
+use messenger_core::id::{IdGenerator as _, SystemIds};
 use messenger_core::message::MessageBody;
 use messenger_core::service::conversations::NewGroup;
 use messenger_core::service::messages::Draft;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
-use uuid::Uuid;
 
 use super::ground::Ground;
 use super::measure::Tally;
@@ -151,9 +151,10 @@ async fn write_others(ground: &Ground, count: u64) -> Outcome<()> {
 /// The statements that add `count` events to a partition, as all stores
 /// understand them.
 fn statements(partition: u16, count: u64) -> String {
-    let id = Uuid::now_v7().simple().to_string();
+    let now = SystemClock.now();
+    let id = SystemIds.new_uuid(now).simple().to_string();
     // A node purges what is old as soon as it starts.
-    let at = SystemClock.now().as_millis();
+    let at = now.as_millis();
     let digits = count.max(1).ilog10() + 1;
     let digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4
                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";

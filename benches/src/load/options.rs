@@ -126,13 +126,13 @@ pub enum Scenario {
     Fanout,
     /// Catch up on 10,000 missed events, or on a few among many of others.
     Resume,
-    /// Hold open WebSockets on which nothing happens, and see what they cost
+    /// Hold open connections on which nothing happens, and see what they cost
     /// a node in a process of its own.
     Idle,
     /// Send at a fixed rate, and see how soon each message reaches another's
     /// WebSocket: on one node, with MySQL from one node to another.
     Latency,
-    /// Stop reading on one of many WebSockets, and see what comes of it.
+    /// Stop reading on one of many connections, and see what comes of it.
     SlowReader,
 }
 

@@ -35,7 +35,7 @@ pub(super) fn stream() -> Value {
         messages.insert(name.to_owned(), message(name, summary, &empty, Some(&fields(name))));
     }
     for (name, summary, payload) in
-        [("reconnect", RECONNECT, after_ms(&[])), ("resync_required", RESYNC_REQUIRED, empty.clone())]
+        [("reconnect", RECONNECT, after_ms(&[])), ("resync_required", RESYNC_REQUIRED, empty)]
     {
         let fields = json!({"type": "object", "required": ["event"], "properties": {
             "event": {"type": "string", "const": name},
