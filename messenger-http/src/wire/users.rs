@@ -207,8 +207,9 @@ pub enum DmPolicy {
 }
 
 /// Who learns whether a user is online.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum, Serialize)]
 #[oai(rename_all = "snake_case", remote = "user::PresencePolicy")]
+#[serde(rename_all = "snake_case")]
 pub enum PresencePolicy {
     /// Friends, and fellow members of groups of up to 50.
     Shared,
