@@ -110,7 +110,7 @@ fn what_makes_no_sense_is_one_line_and_exit_code_2() {
     let directory = tempfile::tempdir().expect("a directory");
     let cases: &[(&[&str], Pairs<'_>)] = &[
         (&["--listen", "here"], &[]),
-        (&["--nats-url", "nats://a"], &[]),
+        (&["--nats-url", "http://ada:geheim@a"], &[]),
         (&["--database-url", "postgres://ada:geheim@db/m"], &[]),
         (&["--database-url", "mysql://ada:geheim@127.0.0.1:1/m"], &[]),
         (&[], &[("MESSENGER_LISTEN", "nowhere")]),

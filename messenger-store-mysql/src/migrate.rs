@@ -107,7 +107,7 @@ impl MySqlMigrator {
         for (index, statement) in all.iter().enumerate().skip(done) {
             // Of an interrupted migration, this one may have been carried out
             // without being recorded.
-            let again = if begun == Some(index) { IS_THERE } else { &[] };
+            let again = if begun == Some(index) { found_done(statement) } else { &[] };
             script_unless(connection, statement, again).await.map_err(|error| {
                 let (version, name, number, total) = (migration.version, migration.name, index + 1, all.len());
                 MigrationError::new(format!(
@@ -250,6 +250,13 @@ async fn run(connection: &mut MySqlConnection, sql: Sql) -> Result<(), Migration
 
 /// Duplicate column, key and constraint. MySQL has no `IF NOT EXISTS` for them.
 const IS_THERE: &[u16] = &[1060, 1061, 1826, 3822];
+
+/// By which errors a statement that is run again says that its work is done. A
+/// table that is made is none: `IF NOT EXISTS` passes over one that is there,
+/// so an error is about the name of a key that another table has.
+fn found_done(statement: &str) -> &'static [u16] {
+    if statement.starts_with("CREATE TABLE") { &[] } else { IS_THERE }
+}
 
 /// No such column or key; no such constraint, by MySQL.
 const IS_GONE: &[u16] = &[1091, 3821, 3940];

@@ -14,7 +14,8 @@ pub struct Migration {
     /// The statements forth. DDL commits on its own, and a crash can fall
     /// between a statement and its record: write each so that it can run
     /// twice. For what has no `IF NOT EXISTS` on MySQL, the migrator takes
-    /// "is there already" for done: a column, a key, a constraint.
+    /// "is there already" for done, but in `CREATE TABLE`: a column, a key, a
+    /// constraint.
     pub up: &'static str,
     /// The statements back; they are repeated from the first one after a
     /// failure, so write `IF EXISTS`.
