@@ -12,94 +12,26 @@
 //!   sends on MariaDB 10.11). A literal is a decimal number or hexadecimal
 //!   digits: no value can be anything but a value.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod columns;
+mod script;
+mod value;
 
-use futures_util::TryStreamExt as _;
+pub(crate) use columns::{Columns, read_id, read_number, unreadable};
+pub(crate) use script::{Answer, Script, read_all};
+pub(crate) use value::Value;
+
+use std::collections::BTreeMap;
+
 use messenger_core::clock::Timestamp;
 use messenger_core::page::TimeKey;
-use messenger_core::store::{StoreError, StoreResult};
-use sqlx::mysql::{MySql, MySqlArguments, MySqlQueryResult, MySqlRow};
-use sqlx::{Arguments as _, AssertSqlSafe, Decode, Either, MySqlConnection, Row as _, Type};
+use sqlx::mysql::{MySqlArguments, MySqlQueryResult, MySqlRow};
+use sqlx::{AssertSqlSafe, MySqlConnection};
 use uuid::Uuid;
 
 /// At most so many items in one statement; longer slices take several. A batch
 /// of a lane fits, and as many of the longest messages stay below what the
 /// servers take in one packet.
 pub(crate) const CHUNK: usize = 256;
-
-/// A value in a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    Null,
-    Number(i64),
-    Bytes(Vec<u8>),
-    Text(String),
-}
-
-macro_rules! value_from {
-    ($($from:ty => $make:expr),+ $(,)?) => {
-        $(impl From<$from> for Value {
-            fn from(value: $from) -> Self {
-                #[allow(clippy::redundant_closure_call, reason = "the closure is what the macro takes")]
-                $make(value)
-            }
-        })+
-    };
-}
-
-value_from! {
-    i64 => Self::Number,
-    u16 => |number| Self::Number(i64::from(number)),
-    u32 => |number| Self::Number(i64::from(number)),
-    bool => |flag| Self::Number(i64::from(flag)),
-    &[u8] => |bytes: &[u8]| Self::Bytes(bytes.to_vec()),
-    &str => |text: &str| Self::Text(text.to_owned()),
-    String => Self::Text,
-    Uuid => |id: Uuid| Self::Bytes(id.as_bytes().to_vec()),
-    Timestamp => |at: Timestamp| Self::Number(at.as_millis()),
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-impl Value {
-    /// As a literal. Hexadecimal digits need no escapes, whatever they spell.
-    fn write(&self, text: &mut String) {
-        match self {
-            Self::Null => text.push_str("NULL"),
-            Self::Number(number) => {
-                // Writing to a String does not fail.
-                let _ = write!(text, "{number}");
-            }
-            Self::Bytes(bytes) => write_hex(text, "x'", bytes),
-            Self::Text(value) => write_hex(text, "_utf8mb4 x'", value.as_bytes()),
-        }
-    }
-
-    fn bind(self, arguments: &mut MySqlArguments) -> Result<(), sqlx::error::BoxDynError> {
-        match self {
-            Self::Null => arguments.add(None::<Vec<u8>>),
-            Self::Number(number) => arguments.add(number),
-            Self::Bytes(bytes) => arguments.add(bytes),
-            Self::Text(text) => arguments.add(text),
-        }
-    }
-}
-
-fn write_hex(text: &mut String, introducer: &'static str, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    text.push_str(introducer);
-    text.reserve(bytes.len() * 2 + 1);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text.push('\'');
-}
 
 /// A statement whose text is made of literals of this crate; all else is values.
 pub(crate) struct Sql {
@@ -327,166 +259,6 @@ impl Sql {
     }
 }
 
-/// Several statements, sent in one round trip. The first that fails is the last
-/// that is carried out.
-pub(crate) struct Script {
-    text: String,
-    expected: Vec<Option<Expected>>,
-}
-
-/// How many rows an UPDATE must find, and what they are called.
-struct Expected {
-    rows: u64,
-    what: &'static str,
-}
-
-/// What a statement of a script answered.
-#[derive(Default)]
-pub(crate) struct Answer {
-    rows: Vec<MySqlRow>,
-    found: u64,
-}
-
-impl Script {
-    /// An empty one.
-    pub(crate) fn new() -> Self {
-        Self { text: String::new(), expected: Vec::new() }
-    }
-
-    /// How many statements it has.
-    pub(crate) fn len(&self) -> usize {
-        self.expected.len()
-    }
-
-    /// Adds a statement.
-    pub(crate) fn push(&mut self, sql: &Sql) {
-        self.add(sql, None);
-    }
-
-    /// Adds a statement that must find `rows` rows.
-    pub(crate) fn push_on(&mut self, sql: &Sql, rows: usize, what: &'static str) {
-        self.add(sql, Some(Expected { rows: rows as u64, what }));
-    }
-
-    fn add(&mut self, sql: &Sql, expected: Option<Expected>) {
-        if !self.text.is_empty() {
-            self.text.push_str("; ");
-        }
-        sql.write_out(&mut self.text);
-        self.expected.push(expected);
-    }
-
-    /// Sends it; answers what each statement answered.
-    pub(crate) async fn send(&self, connection: &mut MySqlConnection) -> Result<Vec<Answer>, sqlx::Error> {
-        let mut answers = Vec::with_capacity(self.len());
-        if self.text.is_empty() {
-            return Ok(answers);
-        }
-        #[cfg(feature = "testing")]
-        crate::testing::recording::note(|| self.text.clone());
-        let mut answer = Answer::default();
-        let mut stream = sqlx::raw_sql(AssertSqlSafe(self.text.as_str())).fetch_many(connection);
-        while let Some(step) = stream.try_next().await? {
-            match step {
-                Either::Right(row) => answer.rows.push(row),
-                Either::Left(end) => {
-                    answer.found = end.rows_affected();
-                    answers.push(std::mem::take(&mut answer));
-                }
-            }
-        }
-        Ok(answers)
-    }
-
-    /// Whether each statement found what it had to.
-    pub(crate) fn check(&self, answers: &[Answer]) -> StoreResult<()> {
-        if answers.len() != self.len() {
-            return Err(StoreError::Defect(format!("{} of {} statements were answered", answers.len(), self.len())));
-        }
-        for (expected, answer) in self.expected.iter().zip(answers) {
-            if let Some(Expected { rows, what }) = expected
-                && answer.found != *rows
-            {
-                return Err(StoreError::Defect(format!("{} of {rows} {what} are stored", answer.found)));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads all rows of these answers into what they mean.
-pub(crate) fn read_all<T>(answers: &[Answer], read: fn(&mut Columns<'_>) -> StoreResult<T>) -> StoreResult<Vec<T>> {
-    answers.iter().flat_map(|answer| &answer.rows).map(|row| read(&mut Columns::of(row))).collect()
-}
-
-/// A row's columns, taken from left to right.
-pub(crate) struct Columns<'r> {
-    row: &'r MySqlRow,
-    next: usize,
-}
-
-impl<'r> Columns<'r> {
-    /// All of a row.
-    pub(crate) fn of(row: &'r MySqlRow) -> Self {
-        Self { row, next: 0 }
-    }
-
-    /// The next column.
-    pub(crate) fn take<T: Decode<'r, MySql> + Type<MySql>>(&mut self) -> StoreResult<T> {
-        let value = self.row.try_get(self.next).map_err(|error| StoreError::Defect(error.to_string()))?;
-        self.next += 1;
-        Ok(value)
-    }
-
-    /// The next column, an id.
-    pub(crate) fn id(&mut self) -> StoreResult<Uuid> {
-        let bytes: &[u8] = self.take()?;
-        Uuid::from_slice(bytes).map_err(|error| StoreError::Defect(error.to_string()))
-    }
-
-    /// The next column, an id or NULL.
-    pub(crate) fn optional_id(&mut self) -> StoreResult<Option<Uuid>> {
-        let bytes: Option<&[u8]> = self.take()?;
-        bytes.map(Uuid::from_slice).transpose().map_err(|error| StoreError::Defect(error.to_string()))
-    }
-
-    /// The next column, an instant.
-    pub(crate) fn time(&mut self) -> StoreResult<Timestamp> {
-        self.take().map(Timestamp::from_millis)
-    }
-
-    /// The next column, an instant or NULL.
-    pub(crate) fn optional_time(&mut self) -> StoreResult<Option<Timestamp>> {
-        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
-    }
-
-    /// The next column, a hash or NULL.
-    pub(crate) fn optional_hash(&mut self) -> StoreResult<Option<[u8; 32]>> {
-        let bytes: Option<&[u8]> = self.take()?;
-        bytes.map(read_hash).transpose()
-    }
-
-    /// The next column, a hash.
-    pub(crate) fn hash(&mut self) -> StoreResult<[u8; 32]> {
-        read_hash(self.take()?)
-    }
-}
-
-/// A row of one id.
-pub(crate) fn read_id(row: &mut Columns<'_>) -> StoreResult<Uuid> {
-    row.id()
-}
-
-/// A row of one number.
-pub(crate) fn read_number(row: &mut Columns<'_>) -> StoreResult<i64> {
-    row.take()
-}
-
-/// What is stored cannot be understood.
-pub(crate) fn unreadable(what: &'static str) -> impl FnOnce() -> StoreError {
-    move || StoreError::Defect(format!("a stored {what} cannot be understood"))
-}
-
 /// Each id once, in ascending order.
 pub(crate) fn sorted_ids(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     let mut ids: Vec<_> = ids.collect();
@@ -500,10 +272,6 @@ pub(crate) fn sorted_ids(ids: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
 pub(crate) fn last_of_each<T, K: Ord>(items: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     let by_key: BTreeMap<K, &T> = items.iter().map(|item| (key(item), item)).collect();
     by_key.into_values().collect()
-}
-
-fn read_hash(bytes: &[u8]) -> StoreResult<[u8; 32]> {
-    bytes.try_into().map_err(|_| unreadable("hash")())
 }
 
 #[cfg(test)]
