@@ -5,6 +5,7 @@
 pub mod binary;
 pub mod faults;
 pub mod http;
+pub mod json;
 mod kept;
 pub mod live;
 pub mod mysql;

@@ -33,14 +33,7 @@ const CHANGES: usize = 10;
 const PARTS: usize = 10;
 
 /// Measures all rounds.
-pub async fn measure(options: &Options) -> Outcome<Report> {
-    let ground = Ground::open(options.database_url.as_deref()).await?;
-    let measured = on(&ground, options).await;
-    ground.discard().await?;
-    measured
-}
-
-async fn on(ground: &Ground, options: &Options) -> Outcome<Report> {
+pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     let others = options.others.unwrap_or(0);
     let crowd = ground.crowd().await?;
     let people = crowd.people(2).await?;

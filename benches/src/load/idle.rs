@@ -30,14 +30,7 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Opens them and measures.
-pub async fn measure(options: &Options) -> Outcome<Report> {
-    let ground = Ground::open(options.database_url.as_deref()).await?;
-    let measured = on(&ground, options).await;
-    ground.discard().await?;
-    measured
-}
-
-async fn on(ground: &Ground, options: &Options) -> Outcome<Report> {
+pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     require_files(options.connections)?;
     let crowd = ground.crowd().await?;
     let people = crowd.people(options.connections.div_ceil(PER_USER).max(1)).await?;

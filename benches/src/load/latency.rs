@@ -30,14 +30,7 @@ const IDLE_RATE: u32 = 2;
 const WATCHED: Duration = Duration::from_secs(3);
 
 /// Measures all rounds.
-pub async fn measure(options: &Options) -> Outcome<Report> {
-    let ground = Ground::open(options.database_url.as_deref()).await?;
-    let measured = on(&ground, options).await;
-    ground.discard().await?;
-    measured
-}
-
-async fn on(ground: &Ground, options: &Options) -> Outcome<Report> {
+pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     let crowd = ground.crowd().await?;
     let people = crowd.people(2 * CONVERSATIONS).await?;
     let mut senders = vec![];

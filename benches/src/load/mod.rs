@@ -41,6 +41,7 @@ pub mod socket;
 pub mod turns;
 pub mod world;
 
+use ground::Ground;
 use options::{Options, Scenario};
 use report::Report;
 
@@ -52,12 +53,15 @@ pub async fn load(options: &Options) -> Outcome<Report> {
         if options.url.is_some() {
             return Err("this scenario starts nodes of its own: leave out --url".into());
         }
-        return match options.scenario {
-            Scenario::Latency => latency::measure(options).await,
-            Scenario::SlowReader => slow_reader::measure(options).await,
-            Scenario::Resume => far::measure(options).await,
-            _ => idle::measure(options).await,
+        let ground = Ground::open(options.database_url.as_deref()).await?;
+        let measured = match options.scenario {
+            Scenario::Latency => latency::measure(&ground, options).await,
+            Scenario::SlowReader => slow_reader::measure(&ground, options).await,
+            Scenario::Resume => far::measure(&ground, options).await,
+            _ => idle::measure(&ground, options).await,
         };
+        ground.discard().await?;
+        return measured;
     }
     let service = match &options.url {
         Some(_) => None,

@@ -28,14 +28,7 @@ const STOPPED: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Measures both courses.
-pub async fn measure(options: &Options) -> Outcome<Report> {
-    let ground = Ground::open(options.database_url.as_deref()).await?;
-    let measured = on(&ground, options).await;
-    ground.discard().await?;
-    measured
-}
-
-async fn on(ground: &Ground, options: &Options) -> Outcome<Report> {
+pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     let crowd = ground.crowd().await?;
     let people = crowd.people(READERS + 2).await?;
     let conversation = crowd.group(&people).await?.as_uuid().to_string();

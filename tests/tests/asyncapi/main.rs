@@ -9,23 +9,12 @@ use std::sync::LazyLock;
 
 use jsonschema::Draft;
 use messenger_core::event::Fact;
+use messenger_tests::json::walk;
 use serde_json::{Value, json};
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| messenger_http::asyncapi_document(""));
 
 const SPECIFICATION: &str = include_str!("schema/asyncapi-3.0.0.json");
-
-/// Every object of a value, with the path to it.
-fn walk<'a>(path: &str, value: &'a Value, visit: &mut impl FnMut(&str, &'a Value)) {
-    visit(path, value);
-    match value {
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| walk(&format!("{path}/{index}"), item, visit));
-        }
-        Value::Object(object) => object.iter().for_each(|(name, item)| walk(&format!("{path}/{name}"), item, visit)),
-        _ => {}
-    }
-}
 
 fn schemas() -> impl Iterator<Item = (&'static String, &'static Value)> {
     DOCUMENT["components"]["schemas"].as_object().into_iter().flatten()

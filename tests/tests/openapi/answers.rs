@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use messenger_tests::json::walk;
 use serde_json::Value;
 
-use crate::{DOCUMENT, assert_none, follow, walk};
+use crate::{DOCUMENT, assert_none, follow};
 
 /// The names of the schemas that are reached from here.
 fn reach(value: &'static Value, reached: &mut BTreeSet<&'static str>) {

@@ -13,18 +13,6 @@ use serde_json::Value;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| messenger_http::document(""));
 
-/// Every object of the document, with the path to it.
-fn walk<'a>(path: &str, value: &'a Value, visit: &mut impl FnMut(&str, &'a Value)) {
-    visit(path, value);
-    match value {
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| walk(&format!("{path}/{index}"), item, visit));
-        }
-        Value::Object(object) => object.iter().for_each(|(name, item)| walk(&format!("{path}/{name}"), item, visit)),
-        _ => {}
-    }
-}
-
 /// Fails with all that is wrong, not with the first of it.
 #[track_caller]
 fn assert_none(what: &str, wrong: &[String]) {

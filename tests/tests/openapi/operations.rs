@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use messenger_http::problem::all_codes;
 use messenger_tests::http::{Contract, Operation};
+use messenger_tests::json::walk;
 use serde_json::{Value, json};
 
-use crate::{DOCUMENT, assert_none, follow, walk};
+use crate::{DOCUMENT, assert_none, follow};
 
 /// What operation ids begin with: a word that a user of the API would say.
 const VERBS: [&str; 25] = [
