@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use messenger_core::event::PartitionCount;
 use messenger_core::store::Store;
 use messenger_store_mysql::{MySqlOptions, MySqlStore, OnPending};
 use messenger_store_sqlite::SqliteStore;
@@ -52,11 +53,16 @@ impl Database {
     /// A database of its own on a MySQL or MariaDB server. What database the
     /// URL names does not matter.
     pub async fn mysql(server: &str) -> Outcome<Self> {
+        Self::mysql_in_partitions(server, MySqlOptions::new("").partitions).await
+    }
+
+    /// The same, with so many partitions of the log.
+    pub async fn mysql_in_partitions(server: &str, partitions: PartitionCount) -> Outcome<Self> {
         let server = server_of(server);
-        let name = format!("messenger_bench_{}", std::process::id());
+        let name = format!("messenger_bench_{}_{}", std::process::id(), partitions.get());
         run_on(&server, &format!("DROP DATABASE IF EXISTS {name}")).await?;
         run_on(&server, &format!("CREATE DATABASE {name}")).await?;
-        let options = MySqlOptions { on_pending: OnPending::Migrate, ..MySqlOptions::new(format!("{server}/{name}")) };
+        let options = MySqlOptions { on_pending: OnPending::Migrate, partitions, ..MySqlOptions::new(format!("{server}/{name}")) };
         let store = MySqlStore::connect_with(options).await?;
         Ok(Self { store: Arc::new(store.clone()), kind: Kind::MySql { store, server, name } })
     }

@@ -11,8 +11,15 @@
 //! SQLite has one writer at a time, so the store has one: a thread that owns
 //! the write connection. Transactions wait their turn for it, first come first
 //! served, and each repository call is one closure that is sent to the thread.
-//! Snapshots are read by a small pool of further threads, which the writer
-//! neither delays nor waits for (WAL).
+//!
+//! Snapshots have a small pool of further connections, which the writer neither
+//! delays nor waits for (WAL). What an index and a limit bound is read where it
+//! is awaited: a page takes tens of microseconds, and handing it to another
+//! thread and back would take longer and cost more (measured over HTTP, a cheap
+//! read: a third of the requests a second). What may take long, such as the
+//! search of users or a resume, is read on one of Tokio's blocking threads.
+//! Who keeps the file on a slow disk and serves much else in the same runtime
+//! gives the store a runtime of its own.
 //!
 //! A commit is on disk when it is answered: `synchronous=FULL` syncs the
 //! write-ahead log before COMMIT returns.
@@ -24,10 +31,13 @@
 mod checkpoint;
 mod connection;
 mod error;
+mod handle;
 mod lock;
 mod migrations;
 mod migrator;
 mod options;
+mod owned;
+mod readers;
 mod repositories;
 mod rows;
 mod store;

@@ -1,25 +1,28 @@
 //! The store itself: one writer, a pool of readers.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{
     ConversationQueries, CredentialQueries, EventQueries, FriendshipQueries, MessageQueries, SessionQueries, Snapshot,
-    Store, StoreError, StoreResult, Transaction, UserQueries,
+    Store, StoreResult, Transaction, UserQueries,
 };
-use tokio::sync::{Mutex as FairMutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Mutex as FairMutex;
 
 use crate::connection::{absolute, create_file, open_reader, open_writer};
 use crate::error::from_commit;
+use crate::handle::Handle;
 use crate::lock::ServerLock;
 use crate::migrator::SqliteMigrator;
 use crate::options::{OpenError, SqliteOptions};
+use crate::owned::Owned;
+use crate::readers::{Lent, Readers};
 use crate::repositories::events;
 use crate::transaction::SqliteTransaction;
-use crate::worker::{Handle, Owned, Worker};
+use crate::worker::Worker;
 
 /// Everything in one SQLite file.
 ///
@@ -36,10 +39,7 @@ pub struct SqliteStore {
 pub(crate) struct Inner {
     path: PathBuf,
     pub(crate) partitions: PartitionCount,
-    /// As many as there are idle readers.
-    permits: Arc<Semaphore>,
-    // A std mutex: it is held for a push or a pop, never over an await.
-    idle_readers: Mutex<Vec<Worker>>,
+    pub(crate) readers: Readers,
     writer: Worker,
     turn: Arc<FairMutex<()>>,
     // The last field, so that it is released when all connections are closed.
@@ -49,14 +49,6 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn writer(&self) -> Handle {
         self.writer.handle()
-    }
-
-    fn take_reader(&self) -> Option<Worker> {
-        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).pop()
-    }
-
-    fn give_back(&self, reader: Worker) {
-        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
     }
 }
 
@@ -93,17 +85,13 @@ impl SqliteStore {
             })?;
         let writer = Worker::start("sqlite-writer".to_owned(), connection).map_err(io)?;
         let readers = (0..options.readers.max(1))
-            .map(|number| {
-                let connection = open_reader(&path, options.busy_timeout).map_err(sqlite)?;
-                Worker::start(format!("sqlite-reader-{number}"), connection).map_err(io)
-            })
+            .map(|_| open_reader(&path, options.busy_timeout).map(Owned::new).map_err(sqlite))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.clone(),
                 partitions,
-                permits: Arc::new(Semaphore::new(readers.len())),
-                idle_readers: Mutex::new(readers),
+                readers: Readers::new(readers),
                 writer,
                 turn: Arc::default(),
                 _lock: lock,
@@ -123,8 +111,8 @@ impl SqliteStore {
         self.inner.writer()
     }
 
-    pub(crate) fn take_reader(&self) -> Option<Worker> {
-        self.inner.take_reader()
+    pub(crate) async fn reader(&self) -> Handle {
+        Handle::here(Lent::from(&self.inner).await.expect("one is idle"))
     }
 }
 
@@ -162,7 +150,7 @@ impl Store for SqliteStore {
     async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
         // A read like any other, on a reader's connection.
         let mut snapshot = SqliteSnapshot::open(&self.inner).await?;
-        snapshot.handle.call(move |connection| events::position_before(connection, partition, before)).await
+        snapshot.handle.call_long(move |connection| events::position_before(connection, partition, before)).await
     }
 
     async fn ping(&self) -> StoreResult<()> {
@@ -174,31 +162,13 @@ impl Store for SqliteStore {
 /// A reader that is on loan, with a read transaction open.
 struct SqliteSnapshot {
     handle: Handle,
-    reader: Option<Worker>,
-    store: Arc<Inner>,
-    // Freed when `drop` has given the reader back.
-    _permit: OwnedSemaphorePermit,
 }
 
 impl SqliteSnapshot {
     async fn open(store: &Arc<Inner>) -> StoreResult<Self> {
-        let defect = |text: &str| StoreError::Defect(text.to_owned());
-        let permit = store.permits.clone().acquire_owned().await.map_err(|_| defect("the readers are closed"))?;
-        let reader = store.take_reader().ok_or_else(|| defect("a permit without an idle reader"))?;
-        // From here on, dropping gives the reader back. The snapshot is taken
-        // with the first read: so does SQLite, whatever BEGIN says.
-        let handle = reader.handle().beginning("BEGIN");
-        Ok(Self { handle, reader: Some(reader), store: store.clone(), _permit: permit })
-    }
-}
-
-impl Drop for SqliteSnapshot {
-    fn drop(&mut self) {
-        // Sent before the reader is lent again, so done before it begins again.
-        self.handle.end_later();
-        if let Some(reader) = self.reader.take() {
-            self.store.give_back(reader);
-        }
+        // The snapshot is taken with the first read: so does SQLite, whatever
+        // BEGIN says.
+        Ok(Self { handle: Handle::here(Lent::from(store).await?).beginning("BEGIN") })
     }
 }
 

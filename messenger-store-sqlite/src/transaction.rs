@@ -18,7 +18,8 @@ use crate::error::{SqlResult, from_commit};
 use crate::repositories::conversations::{update_conversations, update_memberships};
 use crate::repositories::messages::{insert_messages, update_messages};
 use crate::store::Inner;
-use crate::worker::{Handle, NoAnswer, Owned};
+use crate::handle::{Handle, NoAnswer};
+use crate::owned::Owned;
 
 /// The writer, on loan. Whoever is next is let in when this is dropped; what
 /// they send to the thread comes after the end that `drop` sends.

@@ -77,7 +77,7 @@ impl Course {
                         authorization: sender.authorization.clone(),
                         body: format!(r#"{{"body":"{body}","client_id":"{}.{number}"}}"#, course.label).into(),
                     };
-                    if !client.ask(ask).await.is_ok_and(|(status, _)| status.is_success()) {
+                    if !client.ask(ask).await.is_ok_and(|answer| answer.status.is_success()) {
                         failed.fetch_add(1, Ordering::Relaxed);
                     }
                 }

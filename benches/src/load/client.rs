@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -58,6 +58,30 @@ pub struct Ask {
     pub body: Bytes,
 }
 
+/// What was answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The whole body.
+    pub body: Bytes,
+    /// Whether it says when to try again.
+    pub retry_after: bool,
+}
+
+impl Answer {
+    /// A status that is no success, for counting; one that should say when to
+    /// try again and does not is counted by itself.
+    pub fn refusal(&self) -> String {
+        match self.status {
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS if !self.retry_after => {
+                format!("{} without Retry-After", self.status.as_str())
+            }
+            status => status.as_str().to_owned(),
+        }
+    }
+}
+
 /// A connection. It is made with the first request, and again after it broke.
 pub struct Client {
     target: Target,
@@ -72,11 +96,11 @@ impl Client {
     }
 
     /// Asks, and reads the whole answer.
-    pub async fn ask(&mut self, ask: Ask) -> Outcome<(StatusCode, Bytes)> {
+    pub async fn ask(&mut self, ask: Ask) -> Outcome<Answer> {
         let response = self.open(ask).await?;
-        let status = response.status();
+        let (status, retry_after) = (response.status(), response.headers().contains_key(RETRY_AFTER));
         match response.into_body().collect().await {
-            Ok(body) => Ok((status, body.to_bytes())),
+            Ok(body) => Ok(Answer { status, body: body.to_bytes(), retry_after }),
             Err(error) => {
                 self.sender = None;
                 Err(error.into())
@@ -107,7 +131,7 @@ impl Client {
     /// Asks for JSON and expects to get it.
     pub async fn expect(&mut self, ask: Ask) -> Outcome<Value> {
         let what = format!("{} {}", ask.method, ask.path);
-        let (status, body) = self.ask(ask).await?;
+        let Answer { status, body, .. } = self.ask(ask).await?;
         if !status.is_success() {
             return Err(format!("{what}: {status}: {}", String::from_utf8_lossy(&body)).into());
         }

@@ -1,7 +1,6 @@
 //! Bursts into one group whose members all listen, over server-sent events or
 //! WebSocket, and beside it a loop that only writes the same frames.
 
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,9 +9,10 @@ use std::time::Instant;
 use futures_util::future::try_join_all;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::client::Client;
+use super::epoll::Loop;
 use super::live::{await_count, listen};
 use super::measure::{Figures, Tally};
 use super::options::{Options, Transport};
@@ -101,26 +101,18 @@ async fn by_hand(options: &Options, frame: usize) -> Outcome<Figures> {
     let (mut sockets, mut reading) = (vec![], vec![]);
     for _ in 0..options.connections {
         let stream = TcpStream::connect(address).await?;
-        let (socket, _) = listener.accept()?;
-        socket.set_nodelay(true)?;
-        sockets.push(socket);
+        sockets.push(listener.accept()?.0);
         reading.push(tokio::spawn(count_bytes(stream, frame, Arc::clone(&received))));
     }
+    let mut sockets = Loop::over(sockets)?;
     let burst = options.burst.max(1);
     let bytes: Arc<[u8]> = vec![b'x'; frame * burst].into();
     let mut count = Count::begin(options, &received, burst);
     while count.goes_on() {
         let sent = Instant::now();
         let bytes = Arc::clone(&bytes);
-        // Blocking sockets, on a thread of their own: what waits in them is
-        // far less than their buffers hold.
-        sockets = tokio::task::spawn_blocking(move || {
-            for socket in &mut sockets {
-                socket.write_all(&bytes)?;
-            }
-            std::io::Result::Ok(sockets)
-        })
-        .await??;
+        // On a thread of its own, as it waits for who does not read.
+        sockets = spawn_blocking(move || sockets.write(&bytes).map(|()| sockets)).await??;
         count.burst(sent).await?;
     }
     reading.iter().for_each(JoinHandle::abort);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use messenger_core::event::PartitionCount;
 use messenger_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
@@ -23,6 +24,17 @@ impl Ground {
         match url {
             None | Some("sqlite") => Ok(Self::Sqlite(tempfile::tempdir()?)),
             Some(url) => Ok(Self::MySql(Database::mysql(url).await?)),
+        }
+    }
+
+    /// Another database of the same server, whose log has one partition.
+    pub async fn beside_in_one_partition(&self) -> Outcome<Self> {
+        match self {
+            Self::Sqlite(_) => Err("SQLite's log has one partition: give --database-url".into()),
+            Self::MySql(database) => {
+                let one = PartitionCount::try_new(1).ok_or("one is a count")?;
+                Ok(Self::MySql(Database::mysql_in_partitions(&database.url(), one).await?))
+            }
         }
     }
 

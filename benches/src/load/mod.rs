@@ -11,7 +11,10 @@
 //! | `scenario` | which requests are made |
 //! | `run` | makes them, for a time |
 //! | `live`, `fanout` | event streams of that service: `fanout`, `resume` |
+//! | `epoll` | the ceiling of `fanout`: a loop that only writes |
 //! | `latency`, `idle`, `far`, `slow_reader` | event streams of nodes in processes of their own |
+//! | `changes`, `memory`, `start` | other changes, memory, starting: of nodes in processes of their own |
+//! | `overload`, `storm` | more than the service can bear: sends, logins |
 //! | `node`, `ground`, `crowd` | such a node, its database, who is in it |
 //! | `socket`, `arrivals`, `turns` | who listens; when messages reach them; how often a node asks its database |
 //! | `login` | the ceiling of logging in: the hashing alone |
@@ -20,8 +23,10 @@
 
 pub mod arrivals;
 pub mod ceiling;
+pub mod changes;
 pub mod client;
 pub mod crowd;
+pub mod epoll;
 pub mod fanout;
 pub mod far;
 pub mod ground;
@@ -30,14 +35,18 @@ pub mod latency;
 pub mod live;
 pub mod login;
 pub mod measure;
+pub mod memory;
 pub mod node;
 pub mod options;
+pub mod overload;
 pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod service;
 pub mod slow_reader;
 pub mod socket;
+pub mod start;
+pub mod storm;
 pub mod turns;
 pub mod world;
 
@@ -57,6 +66,9 @@ pub async fn load(options: &Options) -> Outcome<Report> {
         let measured = match options.scenario {
             Scenario::Latency => latency::measure(&ground, options).await,
             Scenario::SlowReader => slow_reader::measure(&ground, options).await,
+            Scenario::Changes => changes::measure(&ground, options).await,
+            Scenario::Memory => memory::measure(&ground, options).await,
+            Scenario::Start => start::measure(&ground, options).await,
             Scenario::Resume => far::measure(&ground, options).await,
             _ => idle::measure(&ground, options).await,
         };
@@ -78,25 +90,35 @@ async fn measure(options: &Options, service: Option<&service::Service>) -> Outco
     let target = client::Target::choose(options.url.as_deref(), service)?;
     let world = world::World::make(target, options).await?;
     let mut report = Report::new(options, service);
-    if options.scenario.is_live() {
-        match options.scenario {
-            Scenario::Fanout => fanout::measure(options, &world, &mut report).await?,
-            _ => report.runs.push(live::resume(options, &world).await?),
-        }
-        return Ok(report);
+    match options.scenario {
+        Scenario::Fanout => fanout::measure(options, &world, &mut report).await?,
+        Scenario::Resume => report.runs.push(live::resume(options, &world).await?),
+        Scenario::Storm => storm::measure(options, &world, &mut report).await?,
+        Scenario::Overload => overload::measure(options, &world, &mut report).await?,
+        _ => in_turns(options, service, &world, &mut report).await?,
     }
+    Ok(report)
+}
+
+/// Turn by turn with the ceiling, so that what else the machine does meets
+/// both.
+async fn in_turns(
+    options: &Options,
+    service: Option<&service::Service>,
+    world: &world::World,
+    report: &mut Report,
+) -> Outcome<()> {
     if let Some(service) = service.filter(|service| service.ceiling.is_some()) {
         // Fails when they are set, which is as well.
-        let _ = service.answers.set(scenario::answers(&world).await?);
+        let _ = service.answers.set(scenario::answers(world).await?);
     }
     for round in 1..=options.rounds.max(1) {
-        // Turn by turn, so that what else the machine does meets both.
-        report.runs.push(run::run(options, &world, options.scenario.name(), round).await?);
+        report.runs.push(run::run(options, world, options.scenario.name(), round).await?);
         let Some(ceiling) = service.and_then(|service| service.ceiling) else { continue };
         report.ceilings.push(match options.scenario {
-            options::Scenario::Login => login::hash(options).await?,
+            Scenario::Login => login::hash(options).await?,
             _ => run::run(options, &world.at(ceiling), "ceiling", round).await?,
         });
     }
-    Ok(report)
+    Ok(())
 }

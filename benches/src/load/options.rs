@@ -65,6 +65,12 @@ pub struct Options {
     /// `nats://127.0.0.1:4222`.
     #[arg(long)]
     pub nats_url: Option<String>,
+    /// `changes`: how many nodes there are.
+    #[arg(long, default_value_t = 1)]
+    pub nodes: usize,
+    /// `memory`: how many messages are sent.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub messages: u64,
     /// `fanout`: over which transport.
     #[arg(long, value_enum, default_value = "sse")]
     pub transport: Transport,
@@ -121,6 +127,20 @@ pub enum Scenario {
     Mixed,
     /// Log in with a password.
     Login,
+    /// `mixed` at a fixed rate, without and with a storm of logins beside it.
+    Storm,
+    /// Friend requests, profiles and membership, on one node or several, beside
+    /// the same on a database whose log has one partition. MySQL only.
+    Changes,
+    /// Send at a fixed rate to a store that a fail point slows to 2,000 sends a
+    /// second.
+    Overload,
+    /// Send a million messages to a node in a process of its own, and see what
+    /// memory it holds.
+    Memory,
+    /// Start a node on a database that is there, and see how soon it answers
+    /// and what memory it holds.
+    Start,
     /// Send bursts into one group whose members all have a stream open, and
     /// count what reaches them.
     Fanout,
@@ -139,8 +159,12 @@ pub enum Scenario {
 impl Options {
     /// Whether the nodes are processes of their own, on a database of theirs.
     pub fn is_apart(&self) -> bool {
-        matches!(self.scenario, Scenario::Idle | Scenario::Latency | Scenario::SlowReader)
-            || (self.scenario == Scenario::Resume && self.others.is_some())
+        match self.scenario {
+            Scenario::Changes | Scenario::Memory | Scenario::Start => true,
+            Scenario::Idle | Scenario::Latency | Scenario::SlowReader => true,
+            Scenario::Resume => self.others.is_some(),
+            _ => false,
+        }
     }
 }
 
@@ -154,6 +178,11 @@ impl Scenario {
             Self::Me => "me",
             Self::Mixed => "mixed",
             Self::Login => "login",
+            Self::Storm => "storm",
+            Self::Changes => "changes",
+            Self::Overload => "overload",
+            Self::Memory => "memory",
+            Self::Start => "start",
             Self::Fanout => "fanout",
             Self::Resume => "resume",
             Self::Idle => "idle",
@@ -162,15 +191,10 @@ impl Scenario {
         }
     }
 
-    /// Whether it is about event streams of the service in this process.
-    pub fn is_live(self) -> bool {
-        matches!(self, Self::Fanout | Self::Resume)
-    }
-
     /// How many messages a conversation needs before the run.
     pub fn history(self, wanted: usize) -> usize {
         match self {
-            Self::History | Self::Mixed => wanted.max(50),
+            Self::History | Self::Mixed | Self::Storm => wanted.max(50),
             Self::List => wanted.max(1),
             _ => wanted,
         }

@@ -149,8 +149,8 @@ impl fmt::Display for Report {
                 writeln!(f, "           {note}: {figure:.1}")?;
             }
         }
-        if let Some(ratio) = self.ratio() {
-            writeln!(f, "{ratio:.3} of the ceiling (medians)")?;
+        if let (Some(ratio), Some(ceiling)) = (self.ratio(), self.ceilings.first()) {
+            writeln!(f, "{ratio:.3} to {} (medians)", ceiling.name)?;
         }
         self.aims.iter().try_for_each(|aim| writeln!(f, "{aim}"))
     }

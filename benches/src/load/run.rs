@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::client::Client;
+use super::client::{Ask, Client, Target};
 use super::measure::{Figures, Tally};
 use super::options::Options;
 use super::scenario::Requests;
@@ -30,6 +30,24 @@ struct Shared {
 
 /// One round of a scenario.
 pub async fn run(options: &Options, world: &World, name: &str, round: usize) -> Outcome<Figures> {
+    run_each(options, name, round, |number| {
+        let mut requests = Requests::new(world.clone(), options, number);
+        (world.target, move || requests.next_ask())
+    })
+    .await
+}
+
+/// One round of other requests: what each connection asks, and whom, is up to
+/// `asks`, which is told the connection's number.
+pub async fn run_each<F>(
+    options: &Options,
+    name: &str,
+    round: usize,
+    asks: impl Fn(usize) -> (Target, F),
+) -> Outcome<Figures>
+where
+    F: FnMut() -> Ask + Send + 'static,
+{
     let begin = Instant::now();
     let counted = begin + options.warm_up;
     let shared = Arc::new(Shared {
@@ -42,8 +60,8 @@ pub async fn run(options: &Options, world: &World, name: &str, round: usize) -> 
     });
     let mut connections = JoinSet::new();
     for number in 0..options.connections.max(1) {
-        let requests = Requests::new(world.clone(), options, number);
-        connections.spawn(connection(Client::new(world.target), requests, Arc::clone(&shared)));
+        let (target, next) = asks(number);
+        connections.spawn(connection(Client::new(target), next, Arc::clone(&shared)));
     }
     let progress = (!options.quiet).then(|| tokio::spawn(progress(Arc::clone(&shared), format!("{name} {round}"))));
     let mut tally = Tally::default();
@@ -67,11 +85,11 @@ pub async fn run(options: &Options, world: &World, name: &str, round: usize) -> 
 
 /// Asks until the time is over. A request counts when its answer came within
 /// the time that counts.
-async fn connection(mut client: Client, mut requests: Requests, shared: Arc<Shared>) -> Tally {
+async fn connection(mut client: Client, mut next: impl FnMut() -> Ask, shared: Arc<Shared>) -> Tally {
     let mut tally = Tally::default();
     loop {
         let Some(due) = shared.next_due().await else { return tally };
-        let answer = client.ask(requests.next_ask()).await;
+        let answer = client.ask(next()).await;
         let now = Instant::now();
         shared.done.fetch_add(1, Ordering::Relaxed);
         if now >= shared.end {
@@ -82,8 +100,8 @@ async fn connection(mut client: Client, mut requests: Requests, shared: Arc<Shar
             // From the instant at which it was due, not from when a connection
             // was free: a service that stalls is not excused (coordinated
             // omission).
-            Ok((status, _)) if status.is_success() && counts => tally.succeed(now - due),
-            Ok((status, _)) if !status.is_success() && counts => tally.fail(status.as_str()),
+            Ok(answer) if answer.status.is_success() && counts => tally.succeed(now - due),
+            Ok(answer) if !answer.status.is_success() && counts => tally.fail(answer.refusal()),
             Ok(_) => {}
             Err(error) => {
                 if counts {

@@ -48,19 +48,21 @@ impl Requests {
         self.count += 1;
         let place = self.connection * 31 + turn;
         match self.scenario {
-            Scenario::Send => self.send(place),
+            Scenario::Send | Scenario::Overload | Scenario::Memory => self.send(place),
             Scenario::History => self.read(Read::History, place),
             Scenario::List => self.read(Read::List, place),
             Scenario::Login => self.login(place),
             // Of ten requests one sends, five read history, three the list.
-            Scenario::Mixed => match turn % 10 {
+            Scenario::Mixed | Scenario::Storm => match turn % 10 {
                 0 => self.send(place),
                 1..=5 => self.read(Read::History, place),
                 6..=8 => self.read(Read::List, place),
                 _ => self.read(Read::Me, place),
             },
-            // Those about streams make requests of their own.
+            // The others make requests of their own.
             Scenario::Me
+            | Scenario::Changes
+            | Scenario::Start
             | Scenario::Fanout
             | Scenario::Resume
             | Scenario::Idle
@@ -103,7 +105,7 @@ pub async fn answers(world: &World) -> Outcome<HashMap<Read, Bytes>> {
     let mut client = Client::new(world.target);
     let mut answers = HashMap::new();
     for read in Read::ALL {
-        answers.insert(read, client.ask(ask(world, read, 0)).await?.1);
+        answers.insert(read, client.ask(ask(world, read, 0)).await?.body);
     }
     Ok(answers)
 }

@@ -18,7 +18,7 @@ use crate::rows::{
     CONVERSATION_COLUMNS, USER_COLUMNS, ascending, conversation, conversation_columns, descending, id_array,
     membership, membership_columns, one_more, user, user_columns,
 };
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl ConversationQueries for Handle {

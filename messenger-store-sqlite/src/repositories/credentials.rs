@@ -5,7 +5,7 @@ use messenger_core::id::UserId;
 use messenger_core::store::{CredentialQueries, CredentialRepository, StoreResult};
 use rusqlite::{OptionalExtension as _, params};
 
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl CredentialQueries for Handle {

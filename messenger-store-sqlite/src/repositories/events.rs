@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::SqlResult;
 use crate::rows::{event, event_columns};
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl EventQueries for Handle {
@@ -73,7 +73,7 @@ impl EventQueries for Handle {
         limit: u32,
     ) -> StoreResult<Vec<Event>> {
         let anchors = anchors.to_vec();
-        self.call(move |connection| {
+        self.call_long(move |connection| {
             // One short range of the index for each: the best `limit` of all
             // ranges are among the best `limit` of each. Named, since without
             // statistics the primary key looks better, which gives the order
@@ -106,7 +106,7 @@ impl EventQueries for Handle {
         until: Position,
         limit: u32,
     ) -> StoreResult<Vec<Event>> {
-        self.call(move |connection| {
+        self.call_long(move |connection| {
             let mut select = connection.prepare_cached(concat!(
                 "SELECT ",
                 event_columns!(),

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Params, params};
 
 use crate::error::{SqlResult, not_stored};
 use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, presence_policy, time, user, user_columns};
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl FriendshipQueries for Handle {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{SqlResult, not_stored};
 use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl MessageQueries for Handle {

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use crate::error::not_stored;
 use crate::rows::{descending, id_array, one_more, session, session_columns};
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl SessionQueries for Handle {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use crate::error::{SqlResult, not_stored};
 use crate::rows::{USER_COLUMNS, id_array, one_more, user, user_columns};
-use crate::worker::Handle;
+use crate::handle::Handle;
 
 #[async_trait]
 impl UserQueries for Handle {
@@ -44,7 +44,7 @@ impl UserQueries for Handle {
 
     async fn search_users(&mut self, query: &UserQuery, slice: Slice<SearchKey>) -> StoreResult<Rows<User, SearchKey>> {
         let query = query.clone();
-        self.call(move |connection| {
+        self.call_long(move |connection| {
             // instr and substr compare characters; LIKE has wildcards. The
             // whole table is read: no index helps to find an infix.
             let mut select = connection.prepare_cached(concat!(

@@ -12,7 +12,7 @@ use crate::checkpoint::Thresholds;
 const THRESHOLDS: Thresholds = Thresholds { copy: 20, wait: 100 };
 
 async fn log_pages(test: &TestStore) -> i64 {
-    let pages = |owned: &mut crate::worker::Owned| {
+    let pages = |owned: &mut crate::owned::Owned| {
         owned.connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).expect("answers")
     };
     test.store.writer().run(pages).await.expect("answers")

@@ -4,7 +4,7 @@ use messenger_core::store::Store as _;
 use rusqlite::Connection;
 
 use super::fixtures::TestStore;
-use crate::worker::Owned;
+use crate::owned::Owned;
 
 fn pragma(connection: &Connection, name: &str) -> String {
     let value: rusqlite::types::Value = connection.pragma_query_value(None, name, |row| row.get(0)).expect(name);
@@ -51,8 +51,7 @@ async fn the_writer_syncs_every_commit() {
 #[tokio::test]
 async fn a_reader_cannot_write() {
     let test = TestStore::open().await;
-    let reader = test.store.take_reader().expect("one is idle");
-    let pragmas = reader.handle().run(all).await.expect("answers");
+    let pragmas = test.store.reader().await.run(all).await.expect("answers");
     assert!(pragmas.contains(&("query_only", "1".to_owned())), "{pragmas:?}");
     assert!(pragmas.contains(&("journal_mode", "wal".to_owned())), "{pragmas:?}");
     test.store.ping().await.expect("the others are still there");

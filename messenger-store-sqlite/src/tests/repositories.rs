@@ -339,8 +339,8 @@ fn all_facts() -> Vec<messenger_core::event::NewEvent> {
 #[tokio::test]
 async fn every_method_does_what_it_says_by_an_index() {
     let test = TestStore::open().await;
-    let writer = test.store.writer();
-    let trace = |owned: &mut crate::worker::Owned| {
+    let mut writer = test.store.writer();
+    let trace = |owned: &mut crate::owned::Owned| {
         owned.connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note_statement));
     };
     writer.run(trace).await.expect("answers");
@@ -367,7 +367,7 @@ async fn every_method_does_what_it_says_by_an_index() {
     tx.rollback().await.expect("rolls back");
 
     // On the writer, where statements are traced.
-    let before = |owned: &mut crate::worker::Owned| {
+    let before = |owned: &mut crate::owned::Owned| {
         let end = Timestamp::from_millis(i64::MAX);
         crate::repositories::events::position_before(&owned.connection, Partition::from_stored(0), end)
     };
@@ -388,7 +388,7 @@ async fn every_method_does_what_it_says_by_an_index() {
 
 /// No statement reads a whole table, save those that must; and no index is
 /// there for nothing.
-fn assert_plans(owned: &mut crate::worker::Owned) {
+fn assert_plans(owned: &mut crate::owned::Owned) {
     owned.connection.trace_v2(TraceEventCodes::empty(), None);
     let statements = STATEMENTS.lock().expect("no panic").clone();
     let planned: Vec<_> = statements

@@ -1,0 +1,217 @@
+//! The way to a connection, which all repositories are methods of.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::Sender;
+
+use messenger_core::store::{StoreError, StoreResult};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::checkpoint::Thresholds;
+use crate::error::SqlResult;
+use crate::owned::Owned;
+use crate::readers::Lent;
+use crate::worker::{Job, Order};
+
+/// The way to a connection, and what the next unit of work on it begins with.
+pub(crate) struct Handle {
+    way: Way,
+    begin: Option<&'static str>,
+}
+
+#[allow(clippy::large_enum_variant, reason = "moved once for each snapshot, which costs less than a box")]
+enum Way {
+    /// To a thread that owns it.
+    Thread(Sender<Order>),
+    /// It is here, and whoever asks does the work: a page that an index leads
+    /// to is read in less time than it takes to wake another thread. None while
+    /// it is away for a long read.
+    Here(Option<Lent>),
+}
+
+/// The connection's thread did not answer: it panicked over the job, or it has
+/// stopped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoAnswer;
+
+impl NoAnswer {
+    pub(crate) const TEXT: &'static str = "the database thread gave no answer";
+}
+
+impl From<NoAnswer> for StoreError {
+    fn from(_: NoAnswer) -> Self {
+        Self::Defect(NoAnswer::TEXT.to_owned())
+    }
+}
+
+impl Handle {
+    pub(crate) fn to_thread(orders: Sender<Order>) -> Self {
+        Self { way: Way::Thread(orders), begin: None }
+    }
+
+    /// The one way to a connection on loan.
+    pub(crate) fn here(lent: Lent) -> Self {
+        Self { way: Way::Here(Some(lent)), begin: None }
+    }
+
+    /// The same way, for a unit of work that the first part of it begins with
+    /// this statement: to begin by itself would be one more wait for the thread.
+    pub(crate) fn beginning(self, statement: &'static str) -> Self {
+        Self { begin: Some(statement), ..self }
+    }
+
+    /// Does a part of the unit of work: what every repository method does.
+    /// What may take long is for [`Self::call_long`].
+    pub(crate) async fn call<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.run_begun(move |owned| owned.work(work)).await??
+    }
+
+    /// The same for work that no index and no limit bounds: it is always done
+    /// on a thread that may block.
+    pub(crate) async fn call_long<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let Way::Here(here) = &mut self.way else { return self.call(work).await };
+        let mut lent = here.take().ok_or(NoAnswer)?;
+        let begin = self.begin.take();
+        // When the caller stops waiting, the connection goes back from there.
+        let working = tokio::task::spawn_blocking(move || {
+            let done = lent.with(|owned| {
+                owned.begin_with(begin)?;
+                owned.work(work)
+            });
+            (lent, done)
+        });
+        let (lent, done) = working.await.map_err(|_| NoAnswer)?;
+        *here = Some(lent);
+        done?
+    }
+
+    /// Does a job within the unit of work, which is begun unless it was. The
+    /// inner error is that it could not be.
+    pub(crate) async fn run_begun<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Owned) -> T + Send + 'static,
+    ) -> Result<StoreResult<T>, NoAnswer> {
+        // Dropping this future does not keep the job from being done, so it
+        // has begun from here on.
+        let begin = self.begin.take();
+        self.run(move |owned| {
+            owned.begin_with(begin)?;
+            Ok(job(owned))
+        })
+        .await
+    }
+
+    /// Does a job and waits for the answer. When the caller stops waiting, the
+    /// job is done all the same.
+    pub(crate) async fn run<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce(&mut Owned) -> T + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        match &mut self.way {
+            Way::Here(here) => here.as_mut().ok_or(NoAnswer)?.with(job),
+            Way::Thread(_) => {
+                let (answer, answered) = oneshot::channel();
+                self.send(Box::new(move |owned| {
+                    // Nobody may be waiting any more.
+                    let _ = answer.send(job(owned));
+                }));
+                answered.await.map_err(|_| NoAnswer)
+            }
+        }
+    }
+
+    /// Has the thread undo whatever unit of work is open, later. A connection
+    /// on loan does it when it goes back.
+    pub(crate) fn end_later(&self) {
+        if self.begin.is_none() {
+            self.send(Box::new(Owned::end));
+        }
+    }
+
+    /// Has the thread see to the write-ahead log, later.
+    pub(crate) fn checkpoint_later(&self, thresholds: Thresholds) {
+        self.send(Box::new(move |owned| owned.checkpoints.run_if_due(&owned.connection, thresholds)));
+    }
+
+    fn send(&self, job: Job) {
+        if let Way::Thread(orders) = &self.way {
+            // A thread that has stopped drops the job, and with it the sender
+            // of its answer, which the one who waits notices.
+            let _ = orders.send(Order::Do(job));
+        }
+    }
+}
+
+impl Lent {
+    /// Does a job here and now. A panic is not the caller's: it is answered as
+    /// a thread would.
+    fn with<T>(&mut self, job: impl FnOnce(&mut Owned) -> T) -> Result<T, NoAnswer> {
+        catch_unwind(AssertUnwindSafe(|| job(self.owned()))).map_err(|_| {
+            tracing::error!("a job on a database connection panicked");
+            NoAnswer
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::Worker;
+
+    fn worker() -> Worker {
+        let connection = Connection::open_in_memory().expect("memory is there");
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").expect("valid SQL");
+        Worker::start("test".to_owned(), connection).expect("a thread starts")
+    }
+
+    fn insert(connection: &Connection) -> SqlResult<usize> {
+        Ok(connection.execute("INSERT INTO t VALUES (1)", [])?)
+    }
+
+    fn count(owned: &mut Owned) -> i64 {
+        owned.connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("valid SQL")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_the_thread_goes_on() {
+        let worker = worker();
+        let mut handle = worker.handle();
+        handle.run(|owned| owned.begin(&["BEGIN IMMEDIATE"])).await.expect("answers").expect("begins");
+        handle.call(insert).await.expect("inserts");
+        let answer = handle.call(|_| -> SqlResult<()> { panic!("on purpose") }).await;
+        assert!(matches!(answer, Err(StoreError::Defect(_))), "{answer:?}");
+        let answer = handle.call(insert).await;
+        assert!(matches!(answer, Err(StoreError::Defect(_))), "nothing more may be done: {answer:?}");
+        handle.end_later();
+        assert_eq!(handle.run(count).await.expect("the thread lives"), 0);
+    }
+
+    #[tokio::test]
+    async fn a_failed_unit_does_nothing_more_until_it_ends() {
+        let worker = worker();
+        let mut handle = worker.handle();
+        let begin = |owned: &mut Owned| owned.begin(&["BEGIN IMMEDIATE"]);
+        handle.run(begin).await.expect("answers").expect("begins");
+        handle.call(insert).await.expect("inserts");
+        assert!(matches!(handle.call(insert).await, Err(StoreError::Unique(_))));
+        assert!(matches!(handle.call(insert).await, Err(StoreError::Defect(_))));
+        handle.end_later();
+        assert!(matches!(handle.call(insert).await, Err(StoreError::Defect(_))), "outside of any unit");
+        handle.run(begin).await.expect("answers").expect("begins");
+        handle.call(insert).await.expect("all is undone");
+    }
+
+    #[tokio::test]
+    async fn a_stopped_thread_is_noticed() {
+        let worker = worker();
+        let mut handle = worker.handle();
+        drop(worker);
+        assert!(handle.run(count).await.is_err());
+    }
+}
