@@ -63,6 +63,30 @@ impl EventQueries for Link {
         self.all(sql, read_event).await
     }
 
+    async fn list_events_of_each(
+        &mut self,
+        partitions: &BTreeMap<Partition, Position>,
+        limit: u32,
+    ) -> StoreResult<Vec<Event>> {
+        let mut events = Vec::new();
+        let partitions: Vec<_> = partitions.iter().collect();
+        for partitions in partitions.chunks(CHUNK) {
+            let mut sql = Sql::new("");
+            sql.list(partitions, " UNION ALL ", |sql, (partition, after)| {
+                sql.text(concat!("(SELECT ", event_columns!(), " FROM events WHERE partition_id = "));
+                sql.bind(partition.get())
+                    .then(" AND position > ", after.get())
+                    .then(" ORDER BY position LIMIT ", i64::from(limit))
+                    .text(")");
+            });
+            events.extend(self.all(sql, read_event).await?);
+        }
+        events.sort_unstable_by_key(|event| (event.partition, event.position));
+        // The last part is repeated to fill the list.
+        events.dedup_by_key(|event| (event.partition, event.position));
+        Ok(events)
+    }
+
     async fn log_floors(&mut self) -> StoreResult<BTreeMap<Partition, Position>> {
         let sql = Sql::new("SELECT partition_id, floor FROM log_partitions");
         Ok(self.all(sql, read_head).await?.into_iter().collect())

@@ -7,7 +7,7 @@ use sqlx::MySqlConnection;
 use sqlx::mysql::{MySqlQueryResult, MySqlRow};
 
 use crate::error::Failure;
-use crate::pool::{End, Lease};
+use crate::pool::{End, Lease, NoTransaction};
 use crate::sql::{Answer, Columns, Script, Sql};
 
 /// Where a [`Link`] gets its connection from: the pool, or a test's outer
@@ -268,6 +268,27 @@ impl Source for Lease {
                 }
             });
         }
+    }
+
+    fn discard(self: Box<Self>) {}
+}
+
+#[async_trait]
+impl Source for NoTransaction {
+    fn connection(&mut self) -> &mut MySqlConnection {
+        self.0.connection()
+    }
+
+    async fn end(&mut self, _end: End) -> Result<(), sqlx::Error> {
+        Ok(())
+    }
+
+    fn give_back(self: Box<Self>) {
+        self.0.give_back();
+    }
+
+    fn abandon(self: Box<Self>) {
+        self.0.give_back();
     }
 
     fn discard(self: Box<Self>) {}

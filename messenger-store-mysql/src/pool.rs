@@ -266,6 +266,9 @@ impl Lease {
     }
 }
 
+/// A borrowed connection on which each statement is by itself.
+pub(crate) struct NoTransaction(pub(crate) Lease);
+
 /// Several statements without parameters, in one round trip.
 async fn run_script(connection: &mut MySqlConnection, script: &Arc<str>) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(AssertSqlSafe(Arc::clone(script))).execute(connection).await.map(drop)

@@ -18,7 +18,7 @@ use crate::events::read_heads;
 use crate::link::Link;
 use crate::migrate::MySqlMigrator;
 use crate::options::{MySqlOptions, OnPending};
-use crate::pool::{Pool, Purpose};
+use crate::pool::{NoTransaction, Pool, Purpose};
 use crate::sql::{Sql, read_number};
 
 /// Why a store could not be opened, in one line. Never shows the password.
@@ -92,6 +92,11 @@ impl MySqlStore {
 impl Store for MySqlStore {
     async fn read(&self) -> StoreResult<Box<dyn Snapshot>> {
         Ok(Box::new(Unit::new(Link::new(Box::new(self.pool.lease(Purpose::Read).await?)), self.partitions)))
+    }
+
+    async fn read_latest(&self) -> StoreResult<Box<dyn Snapshot>> {
+        let lease = NoTransaction(self.pool.lease(Purpose::Ask).await?);
+        Ok(Box::new(Unit::new(Link::new(Box::new(lease)), self.partitions)))
     }
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {

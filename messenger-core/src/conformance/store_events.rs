@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = isolated!("store_events":
     a_commit_without_events_writes_none,
     a_transaction_that_rolled_back_leaves_no_gap,
     events_are_listed_after_a_position_up_to_a_limit,
+    events_of_several_partitions_are_listed_at_once,
     a_commit_may_hold_hundreds_of_events,
     events_name_what_need_not_exist,
     a_transaction_reads_the_log,
@@ -182,6 +183,25 @@ async fn events_are_listed_after_a_position_up_to_a_limit(w: &World) -> Outcome 
     {
         let listed = snapshot.events().list_events(partition, Position::from_stored(after), limit).await?;
         assert_eq!(listed, expected, "{limit} after {after}");
+    }
+    Ok(())
+}
+
+async fn events_of_several_partitions_are_listed_at_once(w: &World) -> Outcome {
+    w.record(&(0..40).map(|_| on(w, user_id(w))).collect::<Vec<_>>()).await?;
+    let mut snapshot = w.read().await?;
+    let heads = snapshot.events().log_heads().await?;
+    assert_eq!(snapshot.events().list_events_of_each(&BTreeMap::new(), 9).await?, []);
+    for limit in [1, 3, 100] {
+        for back in [0, 1, 2, 50] {
+            let after = |head: &Position| Position::from_stored((head.get() - back).max(0));
+            let places: BTreeMap<_, _> = heads.iter().map(|(partition, head)| (*partition, after(head))).collect();
+            let mut expected = vec![];
+            for (partition, after) in &places {
+                expected.extend(snapshot.events().list_events(*partition, *after, limit).await?);
+            }
+            assert_eq!(snapshot.events().list_events_of_each(&places, limit).await?, expected, "{limit}, {back} back");
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use super::wakeups::Polling;
 use crate::Messenger;
 use crate::cursor::{Place, Places};
 use crate::error::{Error, Result};
-use crate::event::{Event, Partition, Position};
+use crate::event::{Event, Position};
 use crate::messenger::Inner;
 use crate::service::events::LogView;
 use crate::service::hydrate::hydrate;
@@ -60,8 +60,11 @@ impl Tailer {
                     tailer.hub.mark();
                     next_mark = Instant::now() + MARK_INTERVAL;
                 }
-                // Woken or not, the next step looks for itself.
-                let _ = timeout(pause, wake.notified()).await;
+                // Woken or not, the next step looks for itself. Who is woken
+                // knows that much goes on, also when it finds nothing yet.
+                if timeout(pause, wake.notified()).await.is_ok() {
+                    pause = polling.busy;
+                }
             }
         });
     }
@@ -80,22 +83,29 @@ impl Tailer {
         let heads = heads.log;
         let (_, mut places) = self.hub.places();
         let behind: Vec<_> =
-            heads.iter().filter(|(partition, head)| **head != places.get(**partition).position).collect();
+            heads.into_iter().filter(|(partition, head)| *head != places.get(*partition).position).collect();
         if behind.is_empty() {
             messenger.inner.sessions.confirm(asked_at);
             return Ok(0);
         }
-        let mut snapshot = messenger.read().await?;
-        let mut events = Vec::new();
-        let mut caught_up = true;
+        // No state of an instant is needed: what the events name is delivered
+        // as it is by now, and members who are read later than the events are
+        // those of the events but for who has left since, who gets no more (I7).
+        let mut snapshot = messenger.inner.store.read_latest().await?;
+        // The event stood on is read again, to see that it is still the same.
+        let before = |place: Place| Position::from_stored((place.position.get() - 1).max(0));
+        let asked = behind.iter().map(|(partition, _)| (*partition, before(places.get(*partition)))).collect();
+        let mut read = snapshot.events().list_events_of_each(&asked, BATCH).await?;
+        let (mut events, mut caught_up) = (Vec::with_capacity(read.len()), true);
         for (partition, head) in behind {
-            let Some(news) = read_news(&mut snapshot, *partition, places.get(*partition), *head).await? else {
+            let rest = read.split_off(read.partition_point(|event| event.partition <= partition));
+            let Some(news) = news(std::mem::replace(&mut read, rest), places.get(partition), head)? else {
                 return self.start_over(messenger, &mut snapshot).await;
             };
             if let Some(last) = news.last() {
-                places.set(*partition, Place { position: last.position, tag: last.event.tag });
+                places.set(partition, Place { position: last.position, tag: last.event.tag });
             }
-            caught_up &= places.get(*partition).position >= *head;
+            caught_up &= places.get(partition).position >= head;
             events.extend(news);
         }
         messenger.inner.sessions.hear(&events);
@@ -126,20 +136,12 @@ impl Tailer {
     }
 }
 
-/// The next events of a partition; `None` when the log does not go on from
-/// `place`.
-async fn read_news(
-    snapshot: &mut Box<dyn Snapshot>,
-    partition: Partition,
-    place: Place,
-    head: Position,
-) -> Result<Option<Vec<Event>>> {
+/// What is new of a partition, from its events at `place` and after; `None` when
+/// the log does not go on from there.
+fn news(mut events: Vec<Event>, place: Place, head: Position) -> Result<Option<Vec<Event>>> {
     if head < place.position {
         return Ok(None);
     }
-    // The event stood on is read again, to see that it is still the same.
-    let before = Position::from_stored((place.position.get() - 1).max(0));
-    let mut events = snapshot.events().list_events(partition, before, BATCH).await?;
     if place.position > Position::ZERO {
         match events.first() {
             Some(first) if first.position == place.position && first.event.tag == place.tag => {
@@ -152,7 +154,8 @@ async fn read_news(
     for event in &events {
         expected = expected.next();
         if event.position != expected {
-            let message = format!("partition {} has a hole at position {}", partition.get(), expected.get());
+            let (partition, expected) = (event.partition.get(), expected.get());
+            let message = format!("partition {partition} has a hole at position {expected}");
             return Err(Error::Store(StoreError::Defect(message)));
         }
     }

@@ -14,14 +14,14 @@ pub struct Polling {
     /// The pause right after something happened. Default 5 ms.
     pub busy: Duration,
     /// The longest pause: what an event of another node waits at most when no
-    /// hint tells of it. Default 103 ms, so that an idle node asks at most ten
+    /// hint tells of it. Default 110 ms, so that an idle node asks at most ten
     /// times a second, its own sign of life included.
     pub idle: Duration,
 }
 
 impl Default for Polling {
     fn default() -> Self {
-        Self { busy: Duration::from_millis(5), idle: Duration::from_millis(103) }
+        Self { busy: Duration::from_millis(5), idle: Duration::from_millis(110) }
     }
 }
 

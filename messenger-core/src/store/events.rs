@@ -68,4 +68,19 @@ pub trait EventQueries: Send {
     /// Up to `limit` events of a partition after `after`, in ascending
     /// position.
     async fn list_events(&mut self, partition: Partition, after: Position, limit: u32) -> StoreResult<Vec<Event>>;
+
+    /// Up to `limit` events of each of these partitions after a position of its
+    /// own, in ascending partition and position: what the tailer reads. Unless
+    /// a store knows better, it asks for one partition after another.
+    async fn list_events_of_each(
+        &mut self,
+        partitions: &BTreeMap<Partition, Position>,
+        limit: u32,
+    ) -> StoreResult<Vec<Event>> {
+        let mut events = Vec::new();
+        for (partition, after) in partitions {
+            events.extend(self.list_events(*partition, *after, limit).await?);
+        }
+        Ok(events)
+    }
 }

@@ -138,6 +138,8 @@ async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     expect_read!("what stands between pairs", 1, snapshot.friendships().find_pairs(&pairs));
     let after = Position::from_stored(100);
     expect_read!("the next events", 1, snapshot.events().list_events(Partition::from_stored(0), after, 100));
+    let news = (0..8).map(|partition| (Partition::from_stored(partition), after)).collect();
+    expect_read!("the next events of all partitions", 1, snapshot.events().list_events_of_each(&news, 100));
     expect_read!("the streams of a user", 1, snapshot.conversations().find_streams(user(2).id));
     let ids: Vec<_> = groups().take(50).map(|group| group.id).collect();
     expect_read!("the members who hear of an event", 1, snapshot.conversations().find_audiences(&ids));
