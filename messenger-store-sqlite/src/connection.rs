@@ -14,6 +14,11 @@ use crate::options::OpenError;
 /// How many prepared statements a connection keeps: more than there are.
 const STATEMENT_CACHE: usize = 128;
 
+/// How many KiB of pages the writer keeps, which is taken as it is needed. A
+/// batch of sends to hundreds of conversations touches hundreds of pages, and
+/// so does the next one: with SQLite's 2 MB they were read again each time.
+const WRITER_CACHE_KIB: i64 = 16 * 1024;
+
 /// The absolute path of a database file. SQLite gives names such as `:memory:`
 /// and the empty name a meaning of their own; an absolute path has none.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
@@ -47,6 +52,7 @@ pub(crate) fn open_writer(path: &Path, busy_timeout: Duration) -> rusqlite::Resu
     let connection = open_serving(path, busy_timeout)?;
     enter_wal(&connection, busy_timeout)?;
     connection.pragma_update(None, "journal_size_limit", LOG_FILE_BYTES)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     Ok(connection)
 }
 
@@ -57,7 +63,8 @@ pub(crate) fn open_reader(path: &Path, busy_timeout: Duration) -> rusqlite::Resu
     Ok(connection)
 }
 
-fn open_serving(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+/// Opens a connection of a server that is neither.
+pub(crate) fn open_serving(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
     let connection = open_plain(path, busy_timeout)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A plan is made once for a statement, not anew whenever what is bound to

@@ -5,18 +5,19 @@ use std::sync::mpsc::Sender;
 
 use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use crate::checkpoint::Thresholds;
 use crate::error::SqlResult;
 use crate::owned::Owned;
 use crate::readers::Lent;
-use crate::worker::{Job, Order};
+use crate::worker::{Job, Order, Worker};
 
 /// The way to a connection, and what the next unit of work on it begins with.
 pub(crate) struct Handle {
     way: Way,
     begin: Option<&'static str>,
+    /// A part of the unit of work that is done with the next one.
+    put_off: Option<Work>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "moved once for each snapshot, which costs less than a box")]
@@ -27,7 +28,19 @@ enum Way {
     /// to is read in less time than it takes to wake another thread. None while
     /// it is away for a long read.
     Here(Option<Lent>),
+    /// To both, for a transaction: what it reads before it writes is read here.
+    Turn(Turn),
 }
+
+/// The right to write, which one transaction has at a time. So what a connection
+/// reads meanwhile is what the writer would read, until that one writes.
+struct Turn {
+    reads: OwnedMutexGuard<Owned>,
+    orders: Sender<Order>,
+    is_writing: bool,
+}
+
+type Work = Box<dyn FnOnce(&mut Owned) -> StoreResult<()> + Send>;
 
 /// The connection's thread did not answer: it panicked over the job, or it has
 /// stopped.
@@ -46,22 +59,28 @@ impl From<NoAnswer> for StoreError {
 
 impl Handle {
     pub(crate) fn to_thread(orders: Sender<Order>) -> Self {
-        Self { way: Way::Thread(orders), begin: None }
+        Self::new(Way::Thread(orders), None)
     }
 
-    /// The one way to a connection on loan.
-    pub(crate) fn here(lent: Lent) -> Self {
-        Self { way: Way::Here(Some(lent)), begin: None }
+    /// The one way to a connection on loan, for a snapshot. It begins with the
+    /// first read; so it would in SQLite, whatever BEGIN says.
+    pub(crate) fn for_snapshot(lent: Lent) -> Self {
+        Self::new(Way::Here(Some(lent)), Some("BEGIN"))
     }
 
-    /// The same way, for a unit of work that the first part of it begins with
-    /// this statement: to begin by itself would be one more wait for the thread.
-    pub(crate) fn beginning(self, statement: &'static str) -> Self {
-        Self { begin: Some(statement), ..self }
+    /// The way of the transaction whose turn it is, to `writer` and to the
+    /// connection that it reads with.
+    pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker) -> Self {
+        let turn = Turn { reads, orders: writer.orders(), is_writing: false };
+        Self::new(Way::Turn(turn), Some("BEGIN"))
     }
 
-    /// Does a part of the unit of work: what every repository method does.
-    /// What may take long is for [`Self::call_long`].
+    fn new(way: Way, begin: Option<&'static str>) -> Self {
+        Self { way, begin, put_off: None }
+    }
+
+    /// Reads, within the unit of work. What may take long is for
+    /// [`Self::call_long`].
     pub(crate) async fn call<T: Send + 'static>(
         &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
@@ -75,12 +94,13 @@ impl Handle {
         &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
+        // No transaction does what may take long.
         let Way::Here(here) = &mut self.way else { return self.call(work).await };
         let mut lent = here.take().ok_or(NoAnswer)?;
         let begin = self.begin.take();
         // When the caller stops waiting, the connection goes back from there.
         let working = tokio::task::spawn_blocking(move || {
-            let done = lent.with(|owned| {
+            let done = with(lent.owned(), |owned| {
                 owned.begin_with(begin)?;
                 owned.work(work)
             });
@@ -91,6 +111,47 @@ impl Handle {
         done?
     }
 
+    /// Writes, within the unit of work.
+    pub(crate) async fn change<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.begin_writing()?;
+        self.call(work).await
+    }
+
+    /// Writes, together with whatever is done next, which fails if this fails.
+    pub(crate) async fn change_later(
+        &mut self,
+        work: impl FnOnce(&Connection) -> SqlResult<()> + Send + 'static,
+    ) -> StoreResult<()> {
+        self.begin_writing()?;
+        if self.put_off.is_some() {
+            self.call(|_| Ok(())).await?;
+        }
+        self.put_off = Some(Box::new(move |owned| owned.work(work)));
+        Ok(())
+    }
+
+    /// From here on everything goes to the thread. IMMEDIATE, since a read that
+    /// becomes a write later could find that another process has written
+    /// meanwhile; begun with the first write, to wait for the thread once.
+    pub(crate) fn begin_writing(&mut self) -> StoreResult<()> {
+        if let Way::Turn(turn) = &mut self.way
+            && !turn.is_writing
+        {
+            turn.reads.finish_reading()?;
+            turn.is_writing = true;
+            self.begin = Some("BEGIN IMMEDIATE");
+        }
+        Ok(())
+    }
+
+    /// Whether there is anything to undo.
+    pub(crate) fn is_writing(&self) -> bool {
+        matches!(&self.way, Way::Turn(turn) if turn.is_writing)
+    }
+
     /// Does a job within the unit of work, which is begun unless it was. The
     /// inner error is that it could not be.
     pub(crate) async fn run_begun<T: Send + 'static>(
@@ -99,9 +160,10 @@ impl Handle {
     ) -> Result<StoreResult<T>, NoAnswer> {
         // Dropping this future does not keep the job from being done, so it
         // has begun from here on.
-        let begin = self.begin.take();
+        let (begin, put_off) = (self.begin.take(), self.put_off.take());
         self.run(move |owned| {
             owned.begin_with(begin)?;
+            put_off.map_or(Ok(()), |work| work(owned))?;
             Ok(job(owned))
         })
         .await
@@ -114,8 +176,9 @@ impl Handle {
         job: impl FnOnce(&mut Owned) -> T + Send + 'static,
     ) -> Result<T, NoAnswer> {
         match &mut self.way {
-            Way::Here(here) => here.as_mut().ok_or(NoAnswer)?.with(job),
-            Way::Thread(_) => {
+            Way::Here(here) => with(here.as_mut().ok_or(NoAnswer)?.owned(), job),
+            Way::Turn(turn) if !turn.is_writing => with(&mut turn.reads, job),
+            Way::Thread(_) | Way::Turn(_) => {
                 let (answer, answered) = oneshot::channel();
                 self.send(Box::new(move |owned| {
                     // Nobody may be waiting any more.
@@ -126,21 +189,18 @@ impl Handle {
         }
     }
 
-    /// Has the thread undo whatever unit of work is open, later. A connection
-    /// on loan does it when it goes back.
+    /// Has the thread undo whatever unit of work is open, later.
     pub(crate) fn end_later(&self) {
-        if self.begin.is_none() {
-            self.send(Box::new(Owned::end));
-        }
+        self.later(Owned::end);
     }
 
-    /// Has the thread see to the write-ahead log, later.
-    pub(crate) fn checkpoint_later(&self, thresholds: Thresholds) {
-        self.send(Box::new(move |owned| owned.checkpoints.run_if_due(&owned.connection, thresholds)));
+    /// Has the thread do a job, later.
+    pub(crate) fn later(&self, job: impl FnOnce(&mut Owned) + Send + 'static) {
+        self.send(Box::new(job));
     }
 
     fn send(&self, job: Job) {
-        if let Way::Thread(orders) = &self.way {
+        if let Way::Thread(orders) | Way::Turn(Turn { orders, .. }) = &self.way {
             // A thread that has stopped drops the job, and with it the sender
             // of its answer, which the one who waits notices.
             let _ = orders.send(Order::Do(job));
@@ -148,21 +208,25 @@ impl Handle {
     }
 }
 
-impl Lent {
-    /// Does a job here and now. A panic is not the caller's: it is answered as
-    /// a thread would.
-    fn with<T>(&mut self, job: impl FnOnce(&mut Owned) -> T) -> Result<T, NoAnswer> {
-        catch_unwind(AssertUnwindSafe(|| job(self.owned()))).map_err(|_| {
-            tracing::error!("a job on a database connection panicked");
-            NoAnswer
-        })
+/// Does a job here and now. A panic is not the caller's: it is answered as a
+/// thread would.
+fn with<T>(owned: &mut Owned, job: impl FnOnce(&mut Owned) -> T) -> Result<T, NoAnswer> {
+    catch_unwind(AssertUnwindSafe(|| job(owned))).map_err(|_| {
+        tracing::error!("a job on a database connection panicked");
+        NoAnswer
+    })
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // Whoever is next reads what holds then.
+        self.reads.end();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::Worker;
 
     fn worker() -> Worker {
         let connection = Connection::open_in_memory().expect("memory is there");

@@ -3,13 +3,11 @@
 use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 
-use crate::checkpoint::Checkpoints;
 use crate::error::SqlResult;
 
 /// A connection as whoever works on it sees it.
 pub(crate) struct Owned {
     pub(crate) connection: Connection,
-    pub(crate) checkpoints: Checkpoints,
     unit: Unit,
 }
 
@@ -28,7 +26,7 @@ enum Unit {
 
 impl Owned {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, checkpoints: Checkpoints::default(), unit: Unit::None }
+        Self { connection, unit: Unit::None }
     }
 
     /// Begins a unit of work.
@@ -59,15 +57,23 @@ impl Owned {
         match self.unit {
             Unit::Open => {}
             Unit::None => return Err(StoreError::Defect("no transaction is open".to_owned())),
-            Unit::Failed => {
-                return Err(StoreError::Defect("the transaction failed before and can only be rolled back".to_owned()));
-            }
+            Unit::Failed => return Err(failed_before()),
         }
         // Until it has gone well it has failed: a panic leaves it so.
         self.unit = Unit::Failed;
         let done = work(&self.connection)?;
         self.unit = Unit::Open;
         Ok(done)
+    }
+
+    /// Ends a unit of work that has only read. It says so when a read failed:
+    /// nothing may be built on that.
+    pub(crate) fn finish_reading(&mut self) -> StoreResult<()> {
+        if self.unit == Unit::Failed {
+            return Err(failed_before());
+        }
+        self.end();
+        Ok(())
     }
 
     /// Ends the unit of work, if there is one, and undoes what it did.
@@ -80,4 +86,8 @@ impl Owned {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
     }
+}
+
+fn failed_before() -> StoreError {
+    StoreError::Defect("the transaction failed before and can only be rolled back".to_owned())
 }

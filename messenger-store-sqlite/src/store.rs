@@ -12,7 +12,8 @@ use messenger_core::store::{
 };
 use tokio::sync::Mutex as FairMutex;
 
-use crate::connection::{absolute, create_file, open_reader, open_writer};
+use crate::checkpoint::Checkpointer;
+use crate::connection::{absolute, create_file, open_reader, open_serving, open_writer};
 use crate::error::from_commit;
 use crate::handle::Handle;
 use crate::lock::ServerLock;
@@ -41,14 +42,16 @@ pub(crate) struct Inner {
     pub(crate) partitions: PartitionCount,
     pub(crate) readers: Readers,
     writer: Worker,
-    turn: Arc<FairMutex<()>>,
+    pub(crate) checkpointer: Checkpointer,
+    /// Whose turn it is to write; with the connection that they read with.
+    turn: Arc<FairMutex<Owned>>,
     // The last field, so that it is released when all connections are closed.
     _lock: ServerLock,
 }
 
 impl Inner {
-    pub(crate) fn writer(&self) -> Handle {
-        self.writer.handle()
+    pub(crate) fn writer(&self) -> &Worker {
+        &self.writer
     }
 }
 
@@ -84,6 +87,9 @@ impl SqliteStore {
                 PartitionCount::try_new(count).ok_or_else(|| io(std::io::ErrorKind::InvalidData.into()))
             })?;
         let writer = Worker::start("sqlite-writer".to_owned(), connection).map_err(io)?;
+        let connection = open_serving(&path, options.busy_timeout).map_err(sqlite)?;
+        let checkpointer = Checkpointer::start(connection).map_err(io)?;
+        let reads = open_reader(&path, options.busy_timeout).map(Owned::new).map_err(sqlite)?;
         let readers = (0..options.readers.max(1))
             .map(|_| open_reader(&path, options.busy_timeout).map(Owned::new).map_err(sqlite))
             .collect::<Result<Vec<_>, _>>()?;
@@ -93,7 +99,8 @@ impl SqliteStore {
                 partitions,
                 readers: Readers::new(readers),
                 writer,
-                turn: Arc::default(),
+                checkpointer,
+                turn: Arc::new(FairMutex::new(reads)),
                 _lock: lock,
             }),
         })
@@ -108,11 +115,18 @@ impl SqliteStore {
 #[cfg(test)]
 impl SqliteStore {
     pub(crate) fn writer(&self) -> Handle {
-        self.inner.writer()
+        self.inner.writer().handle()
+    }
+
+    /// What a commit is followed by, with thresholds of a test's own.
+    pub(crate) async fn see_to_log(&self, thresholds: crate::checkpoint::Thresholds) {
+        let mut writer = self.writer();
+        let pages = writer.run(|_| crate::checkpoint::log_pages()).await.expect("answers");
+        self.inner.checkpointer.after_commit(pages, thresholds, &writer);
     }
 
     pub(crate) async fn reader(&self) -> Handle {
-        Handle::here(Lent::from(&self.inner).await.expect("one is idle"))
+        Handle::for_snapshot(Lent::from(&self.inner).await.expect("one is idle"))
     }
 }
 
@@ -144,7 +158,7 @@ impl Store for SqliteStore {
             owned.end();
             purged
         };
-        self.inner.writer().run(purge).await?
+        self.inner.writer().handle().run(purge).await?
     }
 
     async fn find_position_before(&self, partition: Partition, before: Timestamp) -> StoreResult<Option<Position>> {
@@ -166,9 +180,7 @@ struct SqliteSnapshot {
 
 impl SqliteSnapshot {
     async fn open(store: &Arc<Inner>) -> StoreResult<Self> {
-        // The snapshot is taken with the first read: so does SQLite, whatever
-        // BEGIN says.
-        Ok(Self { handle: Handle::here(Lent::from(store).await?).beginning("BEGIN") })
+        Ok(Self { handle: Handle::for_snapshot(Lent::from(store).await?) })
     }
 }
 

@@ -13,34 +13,31 @@ use messenger_core::store::{
 use rusqlite::{Connection, params};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::checkpoint::Thresholds;
+use crate::checkpoint::{Thresholds, log_pages};
 use crate::error::{SqlResult, from_commit};
+use crate::handle::{Handle, NoAnswer};
+use crate::owned::Owned;
 use crate::repositories::conversations::{update_conversations, update_memberships};
 use crate::repositories::messages::{insert_messages, update_messages};
 use crate::store::Inner;
-use crate::handle::{Handle, NoAnswer};
-use crate::owned::Owned;
 
 /// The writer, on loan. Whoever is next is let in when this is dropped; what
 /// they send to the thread comes after the end that `drop` sends.
 pub(crate) struct SqliteTransaction {
     handle: Handle,
     ended: bool,
-    _turn: OwnedMutexGuard<()>,
     store: Arc<Inner>,
 }
 
 impl SqliteTransaction {
-    /// IMMEDIATE: a read that becomes a write later could find that another
-    /// process has written meanwhile, and would have to start again.
-    pub(crate) fn new(turn: OwnedMutexGuard<()>, store: Arc<Inner>) -> Self {
-        Self { handle: store.writer().beginning("BEGIN IMMEDIATE"), ended: false, _turn: turn, store }
+    pub(crate) fn new(reads: OwnedMutexGuard<Owned>, store: Arc<Inner>) -> Self {
+        Self { handle: Handle::for_transaction(reads, store.writer()), ended: false, store }
     }
 }
 
 impl Drop for SqliteTransaction {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.ended && self.handle.is_writing() {
             self.handle.end_later();
         }
     }
@@ -73,8 +70,9 @@ impl Transaction for SqliteTransaction {
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         let (sent, messages) = (rows.sent.to_vec(), rows.messages.to_vec());
         let (conversations, memberships) = (rows.conversations.to_vec(), rows.memberships.to_vec());
+        // With COMMIT, most often, so that a batch waits for the thread once.
         self.handle
-            .call(move |connection| {
+            .change_later(move |connection| {
                 insert_messages(connection, &sent)?;
                 update_messages(connection, &messages)?;
                 update_conversations(connection, &conversations)?;
@@ -86,13 +84,15 @@ impl Transaction for SqliteTransaction {
     async fn commit(mut self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {
         let events = events.to_vec();
         let partitions = self.store.partitions;
-        let committed = self.handle.run_begun(move |owned| commit(owned, &events, partitions)).await;
-        match committed {
+        self.handle.begin_writing()?;
+        let committed = self.handle.run_begun(move |owned| (commit(owned, &events, partitions), log_pages()));
+        match committed.await {
             Ok(answer) => {
+                let (events, pages) = answer?;
                 self.ended = true;
-                // Sent while the turn is still ours: between two transactions.
-                self.handle.checkpoint_later(Thresholds::DEFAULT);
-                answer?
+                // While the turn is still ours: between two transactions.
+                self.store.checkpointer.after_commit(pages, Thresholds::DEFAULT, &self.handle);
+                events
             }
             // The thread broke off somewhere between the first write to the log
             // and the answer. `drop` undoes it, unless it was done.
@@ -101,7 +101,9 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn rollback(mut self: Box<Self>) -> StoreResult<()> {
-        self.handle.run(Owned::end).await?;
+        if self.handle.is_writing() {
+            self.handle.run(Owned::end).await?;
+        }
         self.ended = true;
         Ok(())
     }

@@ -45,7 +45,11 @@ impl Worker {
     /// A way to the thread. What is sent over all of them is done one after the
     /// other, in the order of sending.
     pub(crate) fn handle(&self) -> Handle {
-        Handle::to_thread(self.orders.clone())
+        Handle::to_thread(self.orders())
+    }
+
+    pub(crate) fn orders(&self) -> Sender<Order> {
+        self.orders.clone()
     }
 }
 

@@ -14,11 +14,11 @@ use messenger_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{SqlResult, not_stored};
+use crate::handle::Handle;
 use crate::rows::{
     CONVERSATION_COLUMNS, USER_COLUMNS, ascending, conversation, conversation_columns, descending, id_array,
     membership, membership_columns, one_more, user, user_columns,
 };
-use crate::handle::Handle;
 
 #[async_trait]
 impl ConversationQueries for Handle {
@@ -235,7 +235,7 @@ impl ConversationRepository for Handle {
 
     async fn insert_conversation(&mut self, conversation: &Conversation) -> StoreResult<()> {
         let conversation = conversation.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO conversations (id, kind, direct_low, direct_high, title, created_by, client_id,
                                             creation_hash, members_count, last_seq, created_at, updated_at)
@@ -267,11 +267,11 @@ impl ConversationRepository for Handle {
 
     async fn update_conversations(&mut self, conversations: &[Conversation]) -> StoreResult<()> {
         let conversations = conversations.to_vec();
-        self.call(move |connection| update_conversations(connection, &conversations)).await
+        self.change(move |connection| update_conversations(connection, &conversations)).await
     }
 
     async fn delete_conversation(&mut self, id: ConversationId) -> StoreResult<()> {
-        self.call(move |connection| {
+        self.change(move |connection| {
             // Its messages and memberships go with it, by their foreign keys.
             connection.prepare_cached("DELETE FROM conversations WHERE id = ?1")?.execute([id.as_uuid()])?;
             Ok(())
@@ -281,7 +281,7 @@ impl ConversationRepository for Handle {
 
     async fn insert_memberships(&mut self, memberships: &[Membership]) -> StoreResult<()> {
         let memberships = memberships.to_vec();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO memberships (conversation_id, user_id, role, joined_at, read_seq, own_after_read,
                                           joined_position)
@@ -305,11 +305,11 @@ impl ConversationRepository for Handle {
 
     async fn update_memberships(&mut self, memberships: &[Membership]) -> StoreResult<()> {
         let memberships = memberships.to_vec();
-        self.call(move |connection| update_memberships(connection, &memberships)).await
+        self.change(move |connection| update_memberships(connection, &memberships)).await
     }
 
     async fn delete_membership(&mut self, conversation: ConversationId, user: UserId) -> StoreResult<()> {
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut delete =
                 connection.prepare_cached("DELETE FROM memberships WHERE conversation_id = ?1 AND user_id = ?2")?;
             delete.execute(params![conversation.as_uuid(), user.as_uuid()])?;

@@ -23,7 +23,7 @@ impl CredentialQueries for Handle {
 impl CredentialRepository for Handle {
     async fn put_password_hash(&mut self, user: UserId, hash: &PasswordHash, at: Timestamp) -> StoreResult<()> {
         let hash = hash.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut put = connection.prepare_cached(
                 "INSERT INTO credentials (user_id, password_hash, updated_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT (user_id) DO UPDATE

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
 use crate::error::SqlResult;
-use crate::rows::{event, event_columns};
 use crate::handle::Handle;
+use crate::rows::{event, event_columns};
 
 #[async_trait]
 impl EventQueries for Handle {

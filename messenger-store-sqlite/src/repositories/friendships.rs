@@ -11,8 +11,8 @@ use messenger_core::user::UserQuery;
 use rusqlite::{Connection, Params, params};
 
 use crate::error::{SqlResult, not_stored};
-use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, presence_policy, time, user, user_columns};
 use crate::handle::Handle;
+use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, presence_policy, time, user, user_columns};
 
 #[async_trait]
 impl FriendshipQueries for Handle {
@@ -223,7 +223,7 @@ impl FriendshipQueries for Handle {
 impl FriendshipRepository for Handle {
     async fn apply_pair_changes(&mut self, pair: UserPair, changes: &[PairChange]) -> StoreResult<()> {
         let changes = changes.to_vec();
-        self.call(move |connection| {
+        self.change(move |connection| {
             for change in changes {
                 apply(connection, pair, change)?;
             }

@@ -9,8 +9,8 @@ use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::{SqlResult, not_stored};
-use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
 use crate::handle::Handle;
+use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
 
 #[async_trait]
 impl MessageQueries for Handle {
@@ -163,12 +163,12 @@ impl MessageQueries for Handle {
 impl MessageRepository for Handle {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.call(move |connection| insert_messages(connection, &messages)).await
+        self.change(move |connection| insert_messages(connection, &messages)).await
     }
 
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.call(move |connection| update_messages(connection, &messages)).await
+        self.change(move |connection| update_messages(connection, &messages)).await
     }
 }
 

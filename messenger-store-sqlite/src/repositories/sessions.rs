@@ -7,8 +7,8 @@ use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use rusqlite::{OptionalExtension as _, params};
 
 use crate::error::not_stored;
-use crate::rows::{descending, id_array, one_more, session, session_columns};
 use crate::handle::Handle;
+use crate::rows::{descending, id_array, one_more, session, session_columns};
 
 #[async_trait]
 impl SessionQueries for Handle {
@@ -95,7 +95,7 @@ impl SessionRepository for Handle {
 
     async fn insert_session(&mut self, session: &Session) -> StoreResult<()> {
         let session = session.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO sessions (id, user_id, device_name, created_at, refreshed_at, expires_at, spent_generation)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -116,7 +116,7 @@ impl SessionRepository for Handle {
 
     async fn update_session(&mut self, session: &Session) -> StoreResult<()> {
         let session = session.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut update = connection.prepare_cached(
                 "UPDATE sessions SET refreshed_at = ?2, expires_at = ?3, spent_generation = ?4 WHERE id = ?1",
             )?;
@@ -133,7 +133,7 @@ impl SessionRepository for Handle {
 
     async fn delete_sessions(&mut self, ids: &[SessionId]) -> StoreResult<()> {
         let ids = ids.to_vec();
-        self.call(move |connection| {
+        self.change(move |connection| {
             // Their refresh tokens go with them, by the foreign key.
             let mut delete =
                 connection.prepare_cached("DELETE FROM sessions WHERE id IN (SELECT value FROM rarray(?1))")?;
@@ -145,7 +145,7 @@ impl SessionRepository for Handle {
 
     async fn insert_refresh_token(&mut self, token: &StoredRefreshToken) -> StoreResult<()> {
         let token = *token;
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO refresh_tokens (token_hash, session_id, generation) VALUES (?1, ?2, ?3)",
             )?;
@@ -157,7 +157,7 @@ impl SessionRepository for Handle {
 
     async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()> {
         let ticket = *ticket;
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection
                 .prepare_cached("INSERT INTO tickets (ticket_hash, session_id, expires_at) VALUES (?1, ?2, ?3)")?;
             insert.execute(params![
@@ -172,7 +172,7 @@ impl SessionRepository for Handle {
 
     async fn take_ticket(&mut self, hash: &TicketHash) -> StoreResult<Option<StoredTicket>> {
         let hash = *hash;
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut delete = connection
                 .prepare_cached("DELETE FROM tickets WHERE ticket_hash = ?1 RETURNING session_id, expires_at")?;
             let taken = delete.query_row([hash.as_bytes()], |row| {
@@ -185,7 +185,7 @@ impl SessionRepository for Handle {
     }
 
     async fn delete_expired_tickets(&mut self, now: Timestamp) -> StoreResult<()> {
-        self.call(move |connection| {
+        self.change(move |connection| {
             connection.prepare_cached("DELETE FROM tickets WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
             Ok(())
         })

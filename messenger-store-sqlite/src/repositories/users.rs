@@ -6,8 +6,8 @@ use messenger_core::user::{AvatarUrl, Bio, Email, User, UserQuery, Username};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
 use crate::error::{SqlResult, not_stored};
-use crate::rows::{USER_COLUMNS, id_array, one_more, user, user_columns};
 use crate::handle::Handle;
+use crate::rows::{USER_COLUMNS, id_array, one_more, user, user_columns};
 
 #[async_trait]
 impl UserQueries for Handle {
@@ -101,7 +101,7 @@ impl UserRepository for Handle {
 
     async fn insert_user(&mut self, user: &User) -> StoreResult<()> {
         let user = user.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut insert = connection.prepare_cached(
                 "INSERT INTO users (id, username, email, display_name, display_name_folded, bio, avatar_url, dm_policy,
                                     presence_policy, findable_by_email, created_at, updated_at)
@@ -128,7 +128,7 @@ impl UserRepository for Handle {
 
     async fn update_user(&mut self, user: &User) -> StoreResult<()> {
         let user = user.clone();
-        self.call(move |connection| {
+        self.change(move |connection| {
             let mut update = connection.prepare_cached(
                 "UPDATE users
                  SET email = ?2, display_name = ?3, display_name_folded = ?4, bio = ?5, avatar_url = ?6,
@@ -154,6 +154,14 @@ impl UserRepository for Handle {
 }
 
 fn users_by_id(connection: &Connection, ids: &[UserId]) -> SqlResult<Vec<User>> {
+    // By itself one is found in half the time that a list of one takes, and to
+    // find oneself is the most frequent of all reads.
+    if let [id] = ids {
+        let mut select =
+            connection.prepare_cached(concat!("SELECT ", user_columns!("u"), " FROM users u WHERE u.id = ?1"))?;
+        let user = select.query_row([id.as_uuid()], |row| user(row, 0)).optional()?;
+        return Ok(user.into_iter().collect());
+    }
     let mut select = connection.prepare_cached(concat!(
         "SELECT ",
         user_columns!("u"),

@@ -25,7 +25,7 @@ async fn change(test: &TestStore, n: i64) {
     let mut tx = test.begin().await;
     tx.users().update_user(&changed).await.expect("updates");
     tx.commit(&[]).await.expect("commits");
-    test.store.writer().checkpoint_later(THRESHOLDS);
+    test.store.see_to_log(THRESHOLDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
