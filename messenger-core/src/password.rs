@@ -1,12 +1,13 @@
-//! Hashing of passwords: slow by design, so off the async threads and a
-//! bounded number at a time.
+//! Hashing of passwords: slow by design, so off the async threads, a bounded
+//! number at a time, and behind everything else that has to be done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use tokio::sync::Semaphore;
+use thread_priority::{ThreadPriority, ThreadPriorityValue, set_current_thread_priority};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::credential::{Password, PasswordHash};
 use crate::error::{Error, Result};
@@ -17,6 +18,11 @@ use crate::id::IdGenerator;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+
+/// How soon a hash gets a processor that others want too, from 0 to 99. On Linux
+/// this is a niceness of 7: in a storm of logins everything else has four fifths
+/// of the processors, and without anything else hashing has all of them.
+const PRIORITY: u8 = 30;
 
 /// Hashes and verifies passwords with argon2id.
 ///
@@ -100,16 +106,28 @@ impl PasswordHasher {
     ) -> Result<T> {
         let internal = |error: &dyn std::fmt::Display| Error::Internal(format!("password hash: {error}"));
         let turn = self.shared.turns.clone().acquire_owned().await.map_err(|error| internal(&error))?;
-        let shared = self.shared.clone();
-        tokio::task::spawn_blocking(move || {
+        let (shared, (answer, answered)) = (self.shared.clone(), oneshot::channel());
+        // A thread of its own, which a hash takes a hundred times as long as to
+        // start: a priority that was lowered cannot be raised again.
+        let thread = std::thread::Builder::new().name("password-hash".to_owned()).spawn(move || {
             let _turn = turn;
+            step_back();
             shared.hashes.fetch_add(1, Ordering::Relaxed);
-            compute(&shared.argon2)
-        })
-        .await
-        .map_err(|error| internal(&error))?
-        .map_err(|error| internal(&error))
+            // The caller may have given up.
+            let _ = answer.send(compute(&shared.argon2));
+        });
+        thread.map_err(|error| internal(&error))?;
+        answered.await.map_err(|error| internal(&error))?.map_err(|error| internal(&error))
     }
+}
+
+/// Lets other threads go first, where the system knows of that.
+fn step_back() {
+    let set = ThreadPriorityValue::try_from(PRIORITY).map(|value| {
+        set_current_thread_priority(ThreadPriority::Crossplatform(value))
+            .map_err(|error| tracing::debug!(?error, "passwords are hashed at the usual priority"))
+    });
+    debug_assert!(set.is_ok(), "a priority is below 100");
 }
 
 impl Default for PasswordHasher {
@@ -132,6 +150,24 @@ mod tests {
         assert_eq!(hasher.verify(&right, Some(hash.clone())).await.expect("verifies"), Verdict::Right);
         let wrong = Password::attempt("battery staple");
         assert_eq!(hasher.verify(&wrong, Some(hash)).await.expect("verifies"), Verdict::Wrong);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_hash_lets_other_threads_go_first() {
+        let niceness = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("Linux tells");
+            let after_name = stat.rsplit(") ").next().expect("a name in brackets");
+            after_name.split(' ').nth(16).and_then(|field| field.parse::<i32>().ok()).expect("a number")
+        };
+        let before = niceness();
+        let stepped_back = std::thread::spawn(move || {
+            step_back();
+            niceness()
+        });
+        // Unless the whole process does already.
+        assert_eq!(stepped_back.join().expect("no panic"), before.max(7));
+        assert_eq!(niceness(), before);
     }
 
     #[tokio::test]
