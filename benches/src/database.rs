@@ -62,7 +62,11 @@ impl Database {
         let name = format!("messenger_bench_{}_{}", std::process::id(), partitions.get());
         run_on(&server, &format!("DROP DATABASE IF EXISTS {name}")).await?;
         run_on(&server, &format!("CREATE DATABASE {name}")).await?;
-        let options = MySqlOptions { on_pending: OnPending::Migrate, partitions, ..MySqlOptions::new(format!("{server}/{name}")) };
+        let options = MySqlOptions {
+            on_pending: OnPending::Migrate,
+            partitions,
+            ..MySqlOptions::new(format!("{server}/{name}"))
+        };
         let store = MySqlStore::connect_with(options).await?;
         Ok(Self { store: Arc::new(store.clone()), kind: Kind::MySql { store, server, name } })
     }

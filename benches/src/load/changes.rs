@@ -98,35 +98,40 @@ impl Pair {
     fn change(&self, turn: usize) -> Ask {
         let Self { one, other, group } = self;
         match turn % 8 {
-            0 => ask(one, Method::POST, "/v1/friend-requests", json!({"user_id": other.user.id})),
-            1 => ask(other, Method::POST, &format!("/v1/friend-requests/{}/accept", one.user.id), Value::Null),
-            2 => ask(one, Method::PATCH, "/v1/me", json!({"display_name": format!("One {turn}")})),
+            0 => ask(one, Method::POST, "/v1/friend-requests", &json!({"user_id": other.user.id})),
+            1 => ask(other, Method::POST, &format!("/v1/friend-requests/{}/accept", one.user.id), &Value::Null),
+            2 => ask(one, Method::PATCH, "/v1/me", &json!({"display_name": format!("One {turn}")})),
             3 => {
                 let path = format!("/v1/conversations/{group}/members");
-                ask(one, Method::POST, &path, json!({"user_id": other.user.id}))
+                ask(one, Method::POST, &path, &json!({"user_id": other.user.id}))
             }
-            4 => ask(one, Method::PATCH, &format!("/v1/conversations/{group}"), json!({"title": format!("Group {turn}")})),
+            4 => ask(
+                one,
+                Method::PATCH,
+                &format!("/v1/conversations/{group}"),
+                &json!({"title": format!("Group {turn}")}),
+            ),
             5 => self.remove(),
-            6 => ask(other, Method::PATCH, "/v1/me", json!({"display_name": format!("Other {turn}")})),
+            6 => ask(other, Method::PATCH, "/v1/me", &json!({"display_name": format!("Other {turn}")})),
             _ => self.unfriend(),
         }
     }
 
     fn remove(&self) -> Ask {
         let path = format!("/v1/conversations/{}/members/{}", self.group, self.other.user.id);
-        ask(&self.one, Method::DELETE, &path, Value::Null)
+        ask(&self.one, Method::DELETE, &path, &Value::Null)
     }
 
     fn unfriend(&self) -> Ask {
-        ask(&self.one, Method::DELETE, &format!("/v1/friends/{}", self.other.user.id), Value::Null)
+        ask(&self.one, Method::DELETE, &format!("/v1/friends/{}", self.other.user.id), &Value::Null)
     }
 
     fn withdraw(&self) -> Ask {
-        ask(&self.one, Method::DELETE, &format!("/v1/friend-requests/{}", self.other.user.id), Value::Null)
+        ask(&self.one, Method::DELETE, &format!("/v1/friend-requests/{}", self.other.user.id), &Value::Null)
     }
 }
 
-fn ask(person: &Person, method: Method, path: &str, body: Value) -> Ask {
+fn ask(person: &Person, method: Method, path: &str, body: &Value) -> Ask {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     Ask { method, path: path.to_owned(), authorization: person.user.authorization.clone(), body: body.into() }
 }

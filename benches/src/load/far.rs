@@ -13,7 +13,6 @@ use messenger_core::id::{IdGenerator as _, SystemIds};
 use messenger_core::message::MessageBody;
 use messenger_core::service::conversations::NewGroup;
 use messenger_core::service::messages::Draft;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 
 use super::ground::Ground;
 use super::measure::Tally;
@@ -21,6 +20,7 @@ use super::node::Node;
 use super::options::Options;
 use super::report::{Aim, Report};
 use super::socket::{Frame, Socket};
+use super::sql::{self, Numbers};
 use crate::Outcome;
 
 /// Of how many conversations the one who catches up is a member.
@@ -113,54 +113,28 @@ fn progress(options: &Options, part: usize) {
 /// Writes events of a conversation that nobody of ours is in, in every
 /// partition, as a commit does: under the counters' locks.
 async fn write_others(ground: &Ground, count: u64) -> Outcome<()> {
-    match ground {
-        Ground::Sqlite(_) => {
-            let url = ground.url();
-            let path = url.strip_prefix("sqlite://").ok_or("not a file")?.to_owned();
-            tokio::task::spawn_blocking(move || {
-                let connection = rusqlite::Connection::open(path)?;
-                connection.busy_timeout(std::time::Duration::from_secs(30))?;
-                let sql = format!("BEGIN IMMEDIATE; {} COMMIT", statements(0, count));
-                connection.execute_batch(&sql)?;
-                Outcome::Ok(())
-            })
-            .await?
-        }
-        Ground::MySql(_) => {
-            let mut connection = MySqlConnection::connect(&ground.url()).await?;
-            let partitions: Vec<u16> = sqlx::query_scalar("SELECT partition_id FROM log_partitions ORDER BY 1")
-                .fetch_all(&mut connection)
-                .await?;
-            for partition in &partitions {
-                let each = count / partitions.len() as u64;
-                let sql = format!("START TRANSACTION; {} COMMIT", statements(*partition, each));
-                connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
-            }
-            Ok(connection.close().await?)
-        }
+    let partitions = ground.partitions().await?;
+    for partition in &partitions {
+        ground.execute(statements(*partition, count / partitions.len() as u64)).await?;
     }
+    Ok(())
 }
 
 /// The statements that add `count` events to a partition, as all stores
 /// understand them.
 fn statements(partition: u16, count: u64) -> String {
     let now = SystemClock.now();
-    let id = SystemIds.new_uuid(now).simple().to_string();
+    let id = sql::hex(SystemIds.new_uuid(now));
     // A node purges what is old as soon as it starts.
     let at = now.as_millis();
-    let digits = count.max(1).ilog10() + 1;
-    let digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4
-                  UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
-    let number: Vec<_> = (0..digits).map(|place| format!("{} * d{place}.d", 10_u64.pow(place))).collect();
-    let tables: Vec<_> = (0..digits).map(|place| format!("{digit} d{place}")).collect();
-    let (number, tables) = (number.join(" + "), tables.join(" CROSS JOIN "));
+    let Numbers { expression, tables } = Numbers::below(count);
     format!(
         "UPDATE log_partitions SET head = head + {count} WHERE partition_id = {partition};
          INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, subject_id,
                              other_id, at, actor_id, tag)
          SELECT {partition}, log_partitions.head - numbers.n, 'conversation', X'{id}', 'message.sent', X'{id}', X'{id}',
                 NULL, {at}, X'{id}', numbers.n
-         FROM (SELECT {number} AS n FROM {tables}) numbers CROSS JOIN log_partitions
+         FROM (SELECT {expression} AS n FROM {tables}) numbers CROSS JOIN log_partitions
          WHERE numbers.n < {count} AND log_partitions.partition_id = {partition};"
     )
 }

@@ -1,9 +1,11 @@
 //! A database that nodes in processes of their own share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use messenger_core::event::PartitionCount;
 use messenger_store_sqlite::SqliteStore;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, MySqlConnection};
 use tempfile::TempDir;
 
 use super::crowd::Crowd;
@@ -44,6 +46,43 @@ impl Ground {
         match self {
             Self::Sqlite(directory) => Crowd::on(Arc::new(SqliteStore::open(file(directory)).await?)),
             Self::MySql(database) => Crowd::on(database.store.clone()),
+        }
+    }
+
+    /// Runs statements in a transaction of their own, as a tool of an operator
+    /// would.
+    pub async fn execute(&self, statements: String) -> Outcome<()> {
+        match self {
+            Self::Sqlite(directory) => {
+                let path = file(directory);
+                let run = move || {
+                    let connection = rusqlite::Connection::open(path)?;
+                    connection.busy_timeout(Duration::from_secs(30))?;
+                    connection.execute_batch(&format!("BEGIN IMMEDIATE; {statements} COMMIT"))?;
+                    Outcome::Ok(())
+                };
+                tokio::task::spawn_blocking(run).await?
+            }
+            Self::MySql(database) => {
+                let mut connection = MySqlConnection::connect(&database.url()).await?;
+                let statements = format!("START TRANSACTION; {statements} COMMIT");
+                connection.execute(sqlx::raw_sql(AssertSqlSafe(statements))).await?;
+                Ok(connection.close().await?)
+            }
+        }
+    }
+
+    /// The partitions of the log.
+    pub async fn partitions(&self) -> Outcome<Vec<u16>> {
+        match self {
+            Self::Sqlite(_) => Ok(vec![0]),
+            Self::MySql(database) => {
+                let mut connection = MySqlConnection::connect(&database.url()).await?;
+                let select = sqlx::query_scalar("SELECT partition_id FROM log_partitions ORDER BY 1");
+                let partitions = select.fetch_all(&mut connection).await?;
+                connection.close().await?;
+                Ok(partitions)
+            }
         }
     }
 

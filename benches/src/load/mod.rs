@@ -14,8 +14,9 @@
 //! | `epoll` | the ceiling of `fanout`: a loop that only writes |
 //! | `latency`, `idle`, `far`, `slow_reader` | event streams of nodes in processes of their own |
 //! | `changes`, `memory`, `start` | other changes, memory, starting: of nodes in processes of their own |
+//! | `scale` | what pages cost at the store, whatever the size |
 //! | `overload`, `storm` | more than the service can bear: sends, logins |
-//! | `node`, `ground`, `crowd` | such a node, its database, who is in it |
+//! | `node`, `ground`, `sql`, `crowd` | such a node, its database, what is written to it at once, who is in it |
 //! | `socket`, `arrivals`, `turns` | who listens; when messages reach them; how often a node asks its database |
 //! | `login` | the ceiling of logging in: the hashing alone |
 //! | `measure` | latencies and errors, counted |
@@ -41,10 +42,12 @@ pub mod options;
 pub mod overload;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod scenario;
 pub mod service;
 pub mod slow_reader;
 pub mod socket;
+pub mod sql;
 pub mod start;
 pub mod storm;
 pub mod turns;
@@ -68,6 +71,7 @@ pub async fn load(options: &Options) -> Outcome<Report> {
             Scenario::SlowReader => slow_reader::measure(&ground, options).await,
             Scenario::Changes => changes::measure(&ground, options).await,
             Scenario::Memory => memory::measure(&ground, options).await,
+            Scenario::Scale => scale::measure(&ground, options).await,
             Scenario::Start => start::measure(&ground, options).await,
             Scenario::Resume => far::measure(&ground, options).await,
             _ => idle::measure(&ground, options).await,

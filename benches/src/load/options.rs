@@ -138,6 +138,8 @@ pub enum Scenario {
     /// Send a million messages to a node in a process of its own, and see what
     /// memory it holds.
     Memory,
+    /// Read pages at the store: of histories and lists, short and long.
+    Scale,
     /// Start a node on a database that is there, and see how soon it answers
     /// and what memory it holds.
     Start,
@@ -160,8 +162,13 @@ impl Options {
     /// Whether the nodes are processes of their own, on a database of theirs.
     pub fn is_apart(&self) -> bool {
         match self.scenario {
-            Scenario::Changes | Scenario::Memory | Scenario::Start => true,
-            Scenario::Idle | Scenario::Latency | Scenario::SlowReader => true,
+            Scenario::Changes
+            | Scenario::Memory
+            | Scenario::Scale
+            | Scenario::Start
+            | Scenario::Idle
+            | Scenario::Latency
+            | Scenario::SlowReader => true,
             Scenario::Resume => self.others.is_some(),
             _ => false,
         }
@@ -182,6 +189,7 @@ impl Scenario {
             Self::Changes => "changes",
             Self::Overload => "overload",
             Self::Memory => "memory",
+            Self::Scale => "scale",
             Self::Start => "start",
             Self::Fanout => "fanout",
             Self::Resume => "resume",

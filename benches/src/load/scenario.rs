@@ -62,6 +62,7 @@ impl Requests {
             // The others make requests of their own.
             Scenario::Me
             | Scenario::Changes
+            | Scenario::Scale
             | Scenario::Start
             | Scenario::Fanout
             | Scenario::Resume

@@ -26,7 +26,8 @@ pub async fn measure(options: &Options, world: &World, report: &mut Report) -> O
     let mut ratios = vec![];
     for round in 1..=options.rounds.max(1) {
         let without = run(&others, world, "calm", round).await?;
-        let (with, stormed) = tokio::try_join!(run(&others, world, "storm", round), run(&logins, world, "logins", round))?;
+        let (with, stormed) =
+            tokio::try_join!(run(&others, world, "storm", round), run(&logins, world, "logins", round))?;
         // The hashing under way ends before the next round begins.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let mut with = with;
