@@ -92,7 +92,12 @@ impl MessageQueries for Link {
         range: MessageRange,
         limit: u32,
     ) -> StoreResult<Vec<Message>> {
-        let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.conversation_id = "));
+        // In a short conversation the server would rather sort all messages.
+        let mut sql = Sql::new(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages m FORCE INDEX (messages_seq) WHERE m.conversation_id = "
+        ));
         sql.id(conversation.as_uuid());
         match range {
             MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),

@@ -103,14 +103,21 @@ impl ConversationQueries for Handle {
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<(Conversation, Membership), TimeKey>> {
         self.call(move |connection| {
+            // All of the user's conversations are sorted, so by no more than it
+            // takes; the rest of a row is looked up for the page alone.
             let mut select = connection.prepare_cached(concat!(
-                "SELECT ",
+                "WITH page AS MATERIALIZED (
+                     SELECT c.id, c.updated_at FROM memberships m JOIN conversations c ON c.id = m.conversation_id
+                     WHERE m.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3)
+                     ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4
+                 )
+                 SELECT ",
                 conversation_columns!("c"),
                 ", ",
                 membership_columns!("m"),
-                " FROM memberships m JOIN conversations c ON c.id = m.conversation_id
-                 WHERE m.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3)
-                 ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4"
+                " FROM page p CROSS JOIN conversations c ON c.id = p.id
+                 CROSS JOIN memberships m ON m.conversation_id = p.id AND m.user_id = ?1
+                 ORDER BY p.updated_at DESC, p.id DESC"
             ))?;
             let (at, id) = descending(slice.after);
             let conversations = select
