@@ -8,14 +8,14 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::error::SqlResult;
-use crate::owned::Owned;
+use crate::owned::{Begin, Owned};
 use crate::readers::Lent;
 use crate::worker::{Job, Order, Worker};
 
 /// The way to a connection, and what the next unit of work on it begins with.
 pub(crate) struct Handle {
     way: Way,
-    begin: Option<&'static str>,
+    begin: Option<Begin>,
     /// A part of the unit of work that is done with the next one.
     put_off: Option<Work>,
 }
@@ -65,17 +65,17 @@ impl Handle {
     /// The one way to a connection on loan, for a snapshot. It begins with the
     /// first read; so it would in SQLite, whatever BEGIN says.
     pub(crate) fn for_snapshot(lent: Lent) -> Self {
-        Self::new(Way::Here(Some(lent)), Some("BEGIN"))
+        Self::new(Way::Here(Some(lent)), Some(Begin::Read))
     }
 
     /// The way of the transaction whose turn it is, to `writer` and to the
     /// connection that it reads with.
     pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker) -> Self {
         let turn = Turn { reads, orders: writer.orders(), is_writing: false };
-        Self::new(Way::Turn(turn), Some("BEGIN"))
+        Self::new(Way::Turn(turn), Some(Begin::Read))
     }
 
-    fn new(way: Way, begin: Option<&'static str>) -> Self {
+    fn new(way: Way, begin: Option<Begin>) -> Self {
         Self { way, begin, put_off: None }
     }
 
@@ -101,7 +101,7 @@ impl Handle {
         // When the caller stops waiting, the connection goes back from there.
         let working = tokio::task::spawn_blocking(move || {
             let done = with(lent.owned(), |owned| {
-                owned.begin_with(begin)?;
+                owned.begin_as(begin)?;
                 owned.work(work)
             });
             (lent, done)
@@ -133,16 +133,14 @@ impl Handle {
         Ok(())
     }
 
-    /// From here on everything goes to the thread. IMMEDIATE, since a read that
-    /// becomes a write later could find that another process has written
-    /// meanwhile; begun with the first write, to wait for the thread once.
+    /// From here on everything goes to the thread.
     pub(crate) fn begin_writing(&mut self) -> StoreResult<()> {
         if let Way::Turn(turn) = &mut self.way
             && !turn.is_writing
         {
             turn.reads.finish_reading()?;
             turn.is_writing = true;
-            self.begin = Some("BEGIN IMMEDIATE");
+            self.begin = Some(Begin::Write);
         }
         Ok(())
     }
@@ -162,7 +160,7 @@ impl Handle {
         // has begun from here on.
         let (begin, put_off) = (self.begin.take(), self.put_off.take());
         self.run(move |owned| {
-            owned.begin_with(begin)?;
+            owned.begin_as(begin)?;
             put_off.map_or(Ok(()), |work| work(owned))?;
             Ok(job(owned))
         })

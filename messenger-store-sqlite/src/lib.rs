@@ -10,7 +10,10 @@
 //!
 //! SQLite has one writer at a time, so the store has one: a thread that owns
 //! the write connection. Transactions wait their turn for it, first come first
-//! served, and each repository call is one closure that is sent to the thread.
+//! served. Until one writes, it reads with a connection of its own: nobody else
+//! writes meanwhile, but for tools of other processes, whose writes are noticed
+//! as a conflict. From then on each call is one closure that is sent to the
+//! thread, and what a batch writes goes together with COMMIT.
 //!
 //! Snapshots have a small pool of further connections, which the writer neither
 //! delays nor waits for (WAL). What an index and a limit bound is read where it

@@ -9,6 +9,17 @@ use crate::error::SqlResult;
 pub(crate) struct Owned {
     pub(crate) connection: Connection,
     unit: Unit,
+    /// What changes when another connection writes.
+    version: Option<i64>,
+}
+
+/// How a unit of work begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Begin {
+    /// With a state to read from.
+    Read,
+    /// With the file's lock, to write what follows from what was read.
+    Write,
 }
 
 /// How the unit of work on a connection stands.
@@ -26,7 +37,7 @@ enum Unit {
 
 impl Owned {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, unit: Unit::None }
+        Self { connection, unit: Unit::None, version: None }
     }
 
     /// Begins a unit of work.
@@ -47,9 +58,30 @@ impl Owned {
         Ok(())
     }
 
-    /// Begins a unit of work with this statement, if there is one.
-    pub(crate) fn begin_with(&mut self, statement: Option<&str>) -> SqlResult<()> {
-        statement.map_or(Ok(()), |statement| self.begin(&[statement]))
+    /// Begins a unit of work in this way, if one is to begin.
+    pub(crate) fn begin_as(&mut self, begin: Option<Begin>) -> StoreResult<()> {
+        match begin {
+            None => Ok(()),
+            Some(Begin::Read) => Ok(self.begin(&["BEGIN"])?),
+            Some(Begin::Write) => self.begin_writing(),
+        }
+    }
+
+    /// IMMEDIATE: a read that becomes a write later could find that another
+    /// process has written meanwhile. And when one has since this connection's
+    /// last unit of work, what the caller has read may be of before that.
+    fn begin_writing(&mut self) -> StoreResult<()> {
+        self.begin(&["BEGIN IMMEDIATE"])?;
+        let version = self.work(|connection| {
+            Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?)
+        })?;
+        match self.version.replace(version) {
+            Some(before) if before != version => {
+                self.end();
+                Err(StoreError::Conflict("another process has written".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Does a part of the unit of work.

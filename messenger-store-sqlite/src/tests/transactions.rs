@@ -23,6 +23,30 @@ async fn a_dropped_transaction_rolls_back() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_that_follows_from_what_another_process_changed() {
+    let test = TestStore::open().await.with_users(1).await;
+    let other_process = rusqlite::Connection::open(test.path()).expect("opens");
+    let change = || other_process.execute("UPDATE users SET bio = 'changed'", []).expect("writes");
+
+    let mut tx = test.begin().await;
+    let [mut read] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
+    change();
+    read.updated_at = at(7);
+    let written = tx.users().update_user(&read).await;
+    assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
+    drop(tx);
+
+    // Once more, as after every conflict.
+    let mut tx = test.begin().await;
+    let [mut read] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
+    read.updated_at = at(7);
+    tx.users().update_user(&read).await.expect("nobody has written since");
+    tx.commit(&[]).await.expect("commits");
+    let [stored] = test.find_users(&[user_id(1)]).await.try_into().expect("one");
+    assert_eq!((stored.bio.map(|bio| bio.as_str().to_owned()), stored.updated_at), (Some("changed".to_owned()), at(7)));
+}
+
+#[tokio::test]
 async fn a_snapshot_does_not_change_while_others_commit() {
     let test = TestStore::open().await.with_users(1).await;
     let mut before = test.store.read().await.expect("reads");
