@@ -31,6 +31,7 @@
 //! their owner alone. The lock file keeps a second server from the same
 //! database; [`SqliteMigrator`] and other tools may read beside a server.
 
+mod by_ids;
 mod checkpoint;
 mod connection;
 mod error;

@@ -1,8 +1,6 @@
 //! How rows and values turn into each other. Every `SELECT` names its columns
 //! through the macros here, so that a mapper and its columns stay together.
 
-use std::rc::Rc;
-
 use messenger_core::clock::Timestamp;
 use messenger_core::conversation::{Conversation, ConversationKind, Group, Membership, Role, Title};
 use messenger_core::event::{Audience, Event, Fact, FactColumns, NewEvent, Partition, Position};
@@ -12,7 +10,7 @@ use messenger_core::message::{ClientId, Message, MessageBody, PayloadHash, Seq};
 use messenger_core::page::TimeKey;
 use messenger_core::session::{DeviceName, Session};
 use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, Username};
-use rusqlite::types::{Type, Value};
+use rusqlite::types::Type;
 use rusqlite::{Row, RowIndex};
 use uuid::Uuid;
 
@@ -280,12 +278,6 @@ pub(crate) fn optional_time(row: &Row<'_>, at: impl RowIndex) -> rusqlite::Resul
 /// What is stored cannot be understood.
 fn misread(at: usize, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(at, Type::Text, why.into())
-}
-
-/// Ids as one parameter: `… IN (SELECT value FROM rarray(?1))` is one prepared
-/// statement, however many they are.
-pub(crate) fn id_array(ids: impl IntoIterator<Item = Uuid>) -> Rc<Vec<Value>> {
-    Rc::new(ids.into_iter().map(|id| Value::Blob(id.into_bytes().to_vec())).collect())
 }
 
 /// The bounds of a list in descending order: what comes before the returned

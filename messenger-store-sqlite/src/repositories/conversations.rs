@@ -13,11 +13,12 @@ use messenger_core::store::{
 use messenger_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
 use crate::rows::{
-    CONVERSATION_COLUMNS, USER_COLUMNS, ascending, conversation, conversation_columns, descending, id_array,
-    membership, membership_columns, one_more, user, user_columns,
+    CONVERSATION_COLUMNS, USER_COLUMNS, ascending, conversation, conversation_columns, descending, membership,
+    membership_columns, one_more, user, user_columns,
 };
 
 #[async_trait]
@@ -183,18 +184,15 @@ impl ConversationQueries for Handle {
     async fn find_audiences(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<AudienceMember>> {
         let ids = ids.to_vec();
         self.call(move |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT conversation_id, user_id, joined_position FROM memberships
-                 WHERE conversation_id IN (SELECT value FROM rarray(?1))",
-            )?;
-            let members = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], |row| {
+            let sql = "SELECT conversation_id, user_id, joined_position FROM memberships
+                       WHERE conversation_id IN (SELECT value FROM rarray(?1))";
+            select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), |row| {
                 Ok(AudienceMember {
                     conversation_id: ConversationId::from_uuid(row.get(0)?),
                     user_id: UserId::from_uuid(row.get(1)?),
                     joined_position: Position::from_stored(row.get(2)?),
                 })
-            })?;
-            Ok(members.collect::<rusqlite::Result<_>>()?)
+            })
         })
         .await
     }
@@ -327,13 +325,12 @@ impl ConversationRepository for Handle {
 }
 
 fn conversations_by_id(connection: &Connection, ids: &[ConversationId]) -> SqlResult<Vec<Conversation>> {
-    let mut select = connection.prepare_cached(concat!(
+    let sql = concat!(
         "SELECT ",
         conversation_columns!("c"),
         " FROM conversations c WHERE c.id IN (SELECT value FROM rarray(?1)) ORDER BY c.id"
-    ))?;
-    let conversations = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], conversation)?;
-    Ok(conversations.collect::<rusqlite::Result<_>>()?)
+    );
+    select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), conversation)
 }
 
 pub(crate) fn update_conversations(connection: &Connection, conversations: &[Conversation]) -> SqlResult<()> {

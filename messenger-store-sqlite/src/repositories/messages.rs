@@ -8,22 +8,22 @@ use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
-use crate::rows::{MESSAGE_COLUMNS, descending, id_array, message, message_columns, one_more};
+use crate::rows::{MESSAGE_COLUMNS, descending, message, message_columns, one_more};
 
 #[async_trait]
 impl MessageQueries for Handle {
     async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
         let ids = ids.to_vec();
         self.call(move |connection| {
-            let mut select = connection.prepare_cached(concat!(
+            let sql = concat!(
                 "SELECT ",
                 message_columns!("m"),
                 " FROM messages m WHERE m.id IN (SELECT value FROM rarray(?1))"
-            ))?;
-            let messages = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], message)?;
-            Ok(messages.collect::<rusqlite::Result<_>>()?)
+            );
+            select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), message)
         })
         .await
     }

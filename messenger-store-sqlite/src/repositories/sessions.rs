@@ -6,9 +6,10 @@ use messenger_core::session::{DeviceName, RefreshTokenHash, Session, StoredRefre
 use messenger_core::store::{SessionQueries, SessionRepository, StoreResult};
 use rusqlite::{OptionalExtension as _, params};
 
+use crate::by_ids::change_by_ids;
 use crate::error::not_stored;
 use crate::handle::Handle;
-use crate::rows::{descending, id_array, one_more, session, session_columns};
+use crate::rows::{descending, one_more, session, session_columns};
 
 #[async_trait]
 impl SessionQueries for Handle {
@@ -135,9 +136,8 @@ impl SessionRepository for Handle {
         let ids = ids.to_vec();
         self.change(move |connection| {
             // Their refresh tokens go with them, by the foreign key.
-            let mut delete =
-                connection.prepare_cached("DELETE FROM sessions WHERE id IN (SELECT value FROM rarray(?1))")?;
-            delete.execute([id_array(ids.iter().map(|id| id.as_uuid()))])?;
+            let sql = "DELETE FROM sessions WHERE id IN (SELECT value FROM rarray(?1))";
+            change_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()))?;
             Ok(())
         })
         .await

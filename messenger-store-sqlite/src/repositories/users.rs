@@ -5,9 +5,10 @@ use messenger_core::store::{StoreResult, UserQueries, UserRepository};
 use messenger_core::user::{AvatarUrl, Bio, Email, User, UserQuery, Username};
 use rusqlite::{Connection, OptionalExtension as _, named_params, params};
 
+use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
-use crate::rows::{USER_COLUMNS, id_array, one_more, user, user_columns};
+use crate::rows::{USER_COLUMNS, one_more, user, user_columns};
 
 #[async_trait]
 impl UserQueries for Handle {
@@ -162,11 +163,10 @@ fn users_by_id(connection: &Connection, ids: &[UserId]) -> SqlResult<Vec<User>> 
         let user = select.query_row([id.as_uuid()], |row| user(row, 0)).optional()?;
         return Ok(user.into_iter().collect());
     }
-    let mut select = connection.prepare_cached(concat!(
+    let sql = concat!(
         "SELECT ",
         user_columns!("u"),
         " FROM users u WHERE u.id IN (SELECT value FROM rarray(?1)) ORDER BY u.id"
-    ))?;
-    let users = select.query_map([id_array(ids.iter().map(|id| id.as_uuid()))], |row| user(row, 0))?;
-    Ok(users.collect::<rusqlite::Result<_>>()?)
+    );
+    select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), |row| user(row, 0))
 }
