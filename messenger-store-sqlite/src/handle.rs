@@ -35,8 +35,10 @@ enum Way {
 /// The right to write, which one transaction has at a time. So what a connection
 /// reads meanwhile is what the writer would read, until that one writes.
 struct Turn {
-    reads: OwnedMutexGuard<Owned>,
+    // Taken when this is dropped.
+    reads: Option<OwnedMutexGuard<Owned>>,
     orders: Sender<Order>,
+    /// Whether the thread has, or is about to have, something to undo.
     is_writing: bool,
 }
 
@@ -71,7 +73,7 @@ impl Handle {
     /// The way of the transaction whose turn it is, to `writer` and to the
     /// connection that it reads with.
     pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker) -> Self {
-        let turn = Turn { reads, orders: writer.orders(), is_writing: false };
+        let turn = Turn { reads: Some(reads), orders: writer.orders(), is_writing: false };
         Self::new(Way::Turn(turn), Some(Begin::Read))
     }
 
@@ -138,7 +140,7 @@ impl Handle {
         if let Way::Turn(turn) = &mut self.way
             && !turn.is_writing
         {
-            turn.reads.finish_reading()?;
+            turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
             turn.is_writing = true;
             self.begin = Some(Begin::Write);
         }
@@ -175,7 +177,7 @@ impl Handle {
     ) -> Result<T, NoAnswer> {
         match &mut self.way {
             Way::Here(here) => with(here.as_mut().ok_or(NoAnswer)?.owned(), job),
-            Way::Turn(turn) if !turn.is_writing => with(&mut turn.reads, job),
+            Way::Turn(turn) if !turn.is_writing => with(turn.reads.as_mut().ok_or(NoAnswer)?, job),
             Way::Thread(_) | Way::Turn(_) => {
                 let (answer, answered) = oneshot::channel();
                 self.send(Box::new(move |owned| {
@@ -187,9 +189,11 @@ impl Handle {
         }
     }
 
-    /// Has the thread undo whatever unit of work is open, later.
-    pub(crate) fn end_later(&self) {
-        self.later(Owned::end);
+    /// The thread has answered that the unit of work has ended.
+    pub(crate) fn has_ended(&mut self) {
+        if let Way::Turn(turn) = &mut self.way {
+            turn.is_writing = false;
+        }
     }
 
     /// Has the thread do a job, later.
@@ -217,8 +221,19 @@ fn with<T>(owned: &mut Owned, job: impl FnOnce(&mut Owned) -> T) -> Result<T, No
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        // Whoever is next reads what holds then.
-        self.reads.end();
+        let Some(mut reads) = self.reads.take() else { return };
+        if self.is_writing {
+            // Whoever gave up waiting has left work with the thread, a COMMIT
+            // perhaps. The next one is let in when that is done: what they read
+            // before would be of before it.
+            let end = move |owned: &mut Owned| {
+                owned.end();
+                drop(reads);
+            };
+            let _ = self.orders.send(Order::Do(Box::new(end)));
+        } else {
+            reads.end();
+        }
     }
 }
 
@@ -250,7 +265,7 @@ mod tests {
         assert!(matches!(answer, Err(StoreError::Defect(_))), "{answer:?}");
         let answer = handle.call(insert).await;
         assert!(matches!(answer, Err(StoreError::Defect(_))), "nothing more may be done: {answer:?}");
-        handle.end_later();
+        handle.later(Owned::end);
         assert_eq!(handle.run(count).await.expect("the thread lives"), 0);
     }
 
@@ -263,7 +278,7 @@ mod tests {
         handle.call(insert).await.expect("inserts");
         assert!(matches!(handle.call(insert).await, Err(StoreError::Unique(_))));
         assert!(matches!(handle.call(insert).await, Err(StoreError::Defect(_))));
-        handle.end_later();
+        handle.later(Owned::end);
         assert!(matches!(handle.call(insert).await, Err(StoreError::Defect(_))), "outside of any unit");
         handle.run(begin).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("all is undone");

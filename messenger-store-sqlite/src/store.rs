@@ -149,8 +149,10 @@ impl Store for SqliteStore {
     }
 
     async fn purge_events(&self, partition: Partition, floor: Position) -> StoreResult<()> {
-        let _turn = self.inner.turn.clone().lock_owned().await;
+        let turn = self.inner.turn.clone().lock_owned().await;
         let purge = move |owned: &mut Owned| {
+            // Kept until it is done, also when nobody waits for that.
+            let _turn = turn;
             owned.begin(&["BEGIN IMMEDIATE"])?;
             let purged = owned
                 .work(|connection| events::purge(connection, partition, floor))

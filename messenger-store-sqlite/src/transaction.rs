@@ -21,25 +21,16 @@ use crate::repositories::conversations::{update_conversations, update_membership
 use crate::repositories::messages::{insert_messages, update_messages};
 use crate::store::Inner;
 
-/// The writer, on loan. Whoever is next is let in when this is dropped; what
-/// they send to the thread comes after the end that `drop` sends.
+/// The writer, on loan. Dropping it undoes what has not ended; whoever is next
+/// is let in when that is done.
 pub(crate) struct SqliteTransaction {
     handle: Handle,
-    ended: bool,
     store: Arc<Inner>,
 }
 
 impl SqliteTransaction {
     pub(crate) fn new(reads: OwnedMutexGuard<Owned>, store: Arc<Inner>) -> Self {
-        Self { handle: Handle::for_transaction(reads, store.writer()), ended: false, store }
-    }
-}
-
-impl Drop for SqliteTransaction {
-    fn drop(&mut self) {
-        if !self.ended && self.handle.is_writing() {
-            self.handle.end_later();
-        }
+        Self { handle: Handle::for_transaction(reads, store.writer()), store }
     }
 }
 
@@ -89,7 +80,7 @@ impl Transaction for SqliteTransaction {
         match committed.await {
             Ok(answer) => {
                 let (events, pages) = answer?;
-                self.ended = true;
+                self.handle.has_ended();
                 // While the turn is still ours: between two transactions.
                 self.store.checkpointer.after_commit(pages, Thresholds::DEFAULT, &self.handle);
                 events
@@ -104,7 +95,7 @@ impl Transaction for SqliteTransaction {
         if self.handle.is_writing() {
             self.handle.run(Owned::end).await?;
         }
-        self.ended = true;
+        self.handle.has_ended();
         Ok(())
     }
 }

@@ -102,3 +102,20 @@ async fn a_caller_that_gives_up_on_a_commit_does_not_undo_it() {
     assert_eq!(test.find_users(&[user_id(1)]).await, [user(1)]);
     scenario.teardown();
 }
+
+#[tokio::test]
+async fn who_is_next_reads_what_a_caller_that_gave_up_has_committed() {
+    let scenario = FailScenario::setup();
+    let test = TestStore::open().await.with_users(1).await;
+    let mut tx = test.begin().await;
+    let [mut changed] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
+    changed.updated_at = fixtures::at(7);
+    tx.users().update_user(&changed).await.expect("updates");
+    fail::cfg("sqlite::commit::before", "sleep(300)").expect("a valid action");
+    let given_up = tokio::time::timeout(Duration::from_millis(50), tx.commit(&[])).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    let mut next = test.begin().await;
+    let read = next.users().lock_users(&[user_id(1)]).await.expect("reads");
+    assert_eq!(read, [changed], "what was on its way is done, and read");
+    scenario.teardown();
+}
