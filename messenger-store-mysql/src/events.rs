@@ -56,11 +56,7 @@ impl EventQueries for Link {
     }
 
     async fn list_events(&mut self, partition: Partition, after: Position, limit: u32) -> StoreResult<Vec<Event>> {
-        let mut sql = Sql::new(concat!("SELECT ", event_columns!(), " FROM events WHERE partition_id = "));
-        sql.bind(partition.get())
-            .then(" AND position > ", after.get())
-            .then(" ORDER BY position LIMIT ", i64::from(limit));
-        self.all(sql, read_event).await
+        self.list_events_of_each(&BTreeMap::from([(partition, after)]), limit).await
     }
 
     async fn list_events_of_each(

@@ -37,7 +37,8 @@ pub(crate) fn create_file(path: &Path) -> Result<(), OpenError> {
 
 /// Opens a file that is there, with nothing set but the time to wait.
 pub(crate) fn open_plain(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
-    // The mutex of SQLite's own is not needed: one thread owns the connection.
+    // The mutex of SQLite's own is not needed: one thread at a time has the
+    // connection.
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(busy_timeout)?;

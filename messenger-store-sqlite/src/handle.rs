@@ -1,6 +1,5 @@
 //! The way to a connection, which all repositories are methods of.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::Sender;
 
 use messenger_core::store::{StoreError, StoreResult};
@@ -102,7 +101,7 @@ impl Handle {
         let begin = self.begin.take();
         // When the caller stops waiting, the connection goes back from there.
         let working = tokio::task::spawn_blocking(move || {
-            let done = with(lent.owned(), |owned| {
+            let done = lent.owned().guarded(|owned| {
                 owned.begin_as(begin)?;
                 owned.work(work)
             });
@@ -110,7 +109,7 @@ impl Handle {
         });
         let (lent, done) = working.await.map_err(|_| NoAnswer)?;
         *here = Some(lent);
-        done?
+        done.ok_or(NoAnswer)?
     }
 
     /// Writes, within the unit of work.
@@ -176,8 +175,8 @@ impl Handle {
         job: impl FnOnce(&mut Owned) -> T + Send + 'static,
     ) -> Result<T, NoAnswer> {
         match &mut self.way {
-            Way::Here(here) => with(here.as_mut().ok_or(NoAnswer)?.owned(), job),
-            Way::Turn(turn) if !turn.is_writing => with(turn.reads.as_mut().ok_or(NoAnswer)?, job),
+            Way::Here(here) => here.as_mut().ok_or(NoAnswer)?.owned().guarded(job).ok_or(NoAnswer),
+            Way::Turn(turn) if !turn.is_writing => turn.reads.as_mut().ok_or(NoAnswer)?.guarded(job).ok_or(NoAnswer),
             Way::Thread(_) | Way::Turn(_) => {
                 let (answer, answered) = oneshot::channel();
                 self.send(Box::new(move |owned| {
@@ -208,15 +207,6 @@ impl Handle {
             let _ = orders.send(Order::Do(job));
         }
     }
-}
-
-/// Does a job here and now. A panic is not the caller's: it is answered as a
-/// thread would.
-fn with<T>(owned: &mut Owned, job: impl FnOnce(&mut Owned) -> T) -> Result<T, NoAnswer> {
-    catch_unwind(AssertUnwindSafe(|| job(owned))).map_err(|_| {
-        tracing::error!("a job on a database connection panicked");
-        NoAnswer
-    })
 }
 
 impl Drop for Turn {
@@ -259,7 +249,7 @@ mod tests {
     async fn a_panic_is_answered_and_the_thread_goes_on() {
         let worker = worker();
         let mut handle = worker.handle();
-        handle.run(|owned| owned.begin(&["BEGIN IMMEDIATE"])).await.expect("answers").expect("begins");
+        handle.run(|owned| owned.begin("BEGIN IMMEDIATE")).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("inserts");
         let answer = handle.call(|_| -> SqlResult<()> { panic!("on purpose") }).await;
         assert!(matches!(answer, Err(StoreError::Defect(_))), "{answer:?}");
@@ -273,7 +263,7 @@ mod tests {
     async fn a_failed_unit_does_nothing_more_until_it_ends() {
         let worker = worker();
         let mut handle = worker.handle();
-        let begin = |owned: &mut Owned| owned.begin(&["BEGIN IMMEDIATE"]);
+        let begin = |owned: &mut Owned| owned.begin("BEGIN IMMEDIATE");
         handle.run(begin).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("inserts");
         assert!(matches!(handle.call(insert).await, Err(StoreError::Unique(_))));

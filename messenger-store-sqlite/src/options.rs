@@ -15,7 +15,7 @@ pub struct SqliteOptions {
     /// database that is there keeps the number it was made with. Default 1: a
     /// single writer gains nothing by more.
     pub partitions: PartitionCount,
-    /// How many threads read, so how many snapshots may be open at once; at
+    /// How many connections read, so how many snapshots may be open at once; at
     /// least 1. Default: one per processor, 2 to 8.
     pub readers: usize,
     /// How long a statement waits for another process that holds the file's

@@ -1,5 +1,7 @@
 //! A connection, and how the unit of work on it stands.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 
@@ -40,20 +42,10 @@ impl Owned {
         Self { connection, unit: Unit::None, version: None }
     }
 
-    /// Begins a unit of work.
-    pub(crate) fn begin(&mut self, statements: &[&str]) -> SqlResult<()> {
+    /// Begins a unit of work with this statement.
+    pub(crate) fn begin(&mut self, statement: &str) -> SqlResult<()> {
         self.end();
-        for statement in statements {
-            let begun = self.connection.prepare_cached(statement).and_then(|mut statement| {
-                let mut rows = statement.query([])?;
-                while rows.next()?.is_some() {}
-                Ok(())
-            });
-            if let Err(error) = begun {
-                self.end();
-                return Err(error.into());
-            }
-        }
+        self.connection.prepare_cached(statement)?.execute([])?;
         self.unit = Unit::Open;
         Ok(())
     }
@@ -62,7 +54,7 @@ impl Owned {
     pub(crate) fn begin_as(&mut self, begin: Option<Begin>) -> StoreResult<()> {
         match begin {
             None => Ok(()),
-            Some(Begin::Read) => Ok(self.begin(&["BEGIN"])?),
+            Some(Begin::Read) => Ok(self.begin("BEGIN")?),
             Some(Begin::Write) => self.begin_writing(),
         }
     }
@@ -71,7 +63,7 @@ impl Owned {
     /// process has written meanwhile. And when one has since this connection's
     /// last unit of work, what the caller has read may be of before that.
     fn begin_writing(&mut self) -> StoreResult<()> {
-        self.begin(&["BEGIN IMMEDIATE"])?;
+        self.begin("BEGIN IMMEDIATE")?;
         let version = self.work(|connection| {
             Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?)
         })?;
@@ -96,6 +88,12 @@ impl Owned {
         let done = work(&self.connection)?;
         self.unit = Unit::Open;
         Ok(done)
+    }
+
+    /// Does a job, unless it panics: that is said, and not passed on.
+    pub(crate) fn guarded<T>(&mut self, job: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(|| job(self)));
+        done.inspect_err(|_| tracing::error!("a job on a database connection panicked")).ok()
     }
 
     /// Ends a unit of work that has only read. It says so when a read failed:

@@ -153,7 +153,7 @@ impl Store for SqliteStore {
         let purge = move |owned: &mut Owned| {
             // Kept until it is done, also when nobody waits for that.
             let _turn = turn;
-            owned.begin(&["BEGIN IMMEDIATE"])?;
+            owned.begin("BEGIN IMMEDIATE")?;
             let purged = owned
                 .work(|connection| events::purge(connection, partition, floor))
                 .and_then(|()| owned.connection.execute_batch("COMMIT").map_err(|error| from_commit(&error)));

@@ -1,6 +1,5 @@
 //! A thread that owns a connection: the writer's, as commits wait for the disk.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
@@ -34,9 +33,7 @@ impl Worker {
             while let Ok(Order::Do(job)) = orders.recv() {
                 // The job takes its answer's sender with it when it panics, so
                 // its caller learns of it; the thread goes on for the others.
-                if catch_unwind(AssertUnwindSafe(|| job(&mut owned))).is_err() {
-                    tracing::error!("a job on the database thread panicked");
-                }
+                owned.guarded(job);
             }
         })?;
         Ok(Self { orders: sender, thread: Some(thread) })

@@ -41,7 +41,7 @@ pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     // What the first connection brings with it is not counted.
     Socket::connect(node.address, &people[0].user, None, 0, None).await?.catch_up().await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let before = node.resident_kib().ok_or("the node's memory is not told")?;
+    let before = node.resident_mib()?;
 
     let begin = Instant::now();
     let opened = stream::iter(0..options.connections).map(|number| {
@@ -62,9 +62,9 @@ pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
         sockets.push(socket);
     }
     tokio::time::sleep(options.duration).await;
-    let after = node.resident_kib().ok_or("the node's memory is not told")?;
-    #[allow(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
-    let each = after.saturating_sub(before) as f64 / sockets.len().max(1) as f64;
+    let after = node.resident_mib()?;
+    #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+    let each = (after - before).max(0.0) * 1_024.0 / sockets.len().max(1) as f64;
 
     let quiet = sockets.split_off(sockets.len().min(members * PER_USER));
     let reached = sockets.len();

@@ -67,14 +67,9 @@ impl Node {
 
     /// Its memory in MiB; an error where the system does not tell it.
     pub fn resident_mib(&self) -> Outcome<f64> {
-        let kib = self.resident_kib().ok_or("the node's memory is not told")?;
+        let kib = super::live::resident_kib_of(self.child.id()).ok_or("the node's memory is not told")?;
         #[allow(clippy::cast_precision_loss, reason = "memory in KiB is far below 2^52")]
         Ok(kib as f64 / 1_024.0)
-    }
-
-    /// Its memory in KiB, where the system tells it.
-    pub fn resident_kib(&self) -> Option<u64> {
-        super::live::resident_kib_of(self.child.id())
     }
 
     async fn is_ready(&self) -> bool {

@@ -26,11 +26,10 @@ pub async fn measure(options: &Options, world: &World, report: &mut Report) -> O
     let mut ratios = vec![];
     for round in 1..=options.rounds.max(1) {
         let without = run(&others, world, "calm", round).await?;
-        let (with, stormed) =
+        let (mut with, stormed) =
             tokio::try_join!(run(&others, world, "storm", round), run(&logins, world, "logins", round))?;
         // The hashing under way ends before the next round begins.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let mut with = with;
         let ratio = with.p99_ms / without.p99_ms.max(f64::EPSILON);
         with.notes.insert("logins a second".to_owned(), stormed.rate);
         with.notes.insert("p99, to p99 in the calm".to_owned(), ratio);

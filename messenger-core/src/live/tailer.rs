@@ -20,7 +20,7 @@ use crate::event::{Event, Position};
 use crate::messenger::Inner;
 use crate::service::events::LogView;
 use crate::service::hydrate::hydrate;
-use crate::store::{Snapshot, StoreError};
+use crate::store::StoreError;
 
 /// How many events of a partition one step takes.
 const BATCH: u32 = 500;
@@ -100,7 +100,7 @@ impl Tailer {
         for (partition, head) in behind {
             let rest = read.split_off(read.partition_point(|event| event.partition <= partition));
             let Some(news) = news(std::mem::replace(&mut read, rest), places.get(partition), head)? else {
-                return self.start_over(messenger, &mut snapshot).await;
+                return self.start_over(messenger).await;
             };
             if let Some(last) = news.last() {
                 places.set(partition, Place { position: last.position, tag: last.event.tag });
@@ -126,12 +126,12 @@ impl Tailer {
 
     /// The log is not the one that was followed: a backup was restored, or a
     /// failover lost its tail. Nobody may go on from where they stood.
-    async fn start_over(&mut self, messenger: &Messenger, snapshot: &mut Box<dyn Snapshot>) -> Result<usize> {
+    async fn start_over(&mut self, messenger: &Messenger) -> Result<usize> {
         tracing::warn!("the event log is not the one that was followed: all clients have to resynchronise");
-        let log = LogView::read(snapshot).await?;
+        let (epoch, places) = Places::of_log(messenger).await?;
         messenger.inner.sessions.clear();
         self.audiences.clear();
-        self.hub.reset(log.epoch(), log.places());
+        self.hub.reset(epoch, places);
         Ok(0)
     }
 }
