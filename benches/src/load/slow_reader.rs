@@ -24,6 +24,9 @@ const BODY_BYTES: usize = 8_000;
 /// Longer than the server waits for one that does not read.
 const STOPPED: Duration = Duration::from_secs(15);
 
+/// The code that asks a client to go on from its cursor.
+const RESUME: u16 = 4000;
+
 /// How long nothing may come when it reads again.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -66,7 +69,6 @@ pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
     let [without, with] = &mut report.runs[..] else { return Err("two courses were run".into()) };
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
     with.notes.insert("messages seen before the slow one was cut off".to_owned(), seen as f64);
-    // 0 stands for a connection that was cut off in the middle of a frame.
     with.notes.insert("code that the slow one was closed with".to_owned(), f64::from(ended));
     let ratio = with.p99_ms / without.p99_ms.max(f64::EPSILON);
     report.aims = vec![Aim::at_most("slow reader: the others' p99 with it, to without it", ratio, 1.5)];
@@ -74,8 +76,8 @@ pub async fn measure(ground: &Ground, options: &Options) -> Outcome<Report> {
 }
 
 /// Reads on, to the end of the connection, and goes on from the last cursor.
-/// Fails unless every message is there once; answers how many came over the
-/// first connection, and how it ended.
+/// Fails unless it is told to, and every message is there once; answers how
+/// many came over the first connection, and the code that ended it.
 async fn back_again(mut slow: Socket, node: &Node, user: &super::world::User, count: u64) -> Outcome<(usize, u16)> {
     let (mut seen, mut cursor, mut before) = (BTreeSet::new(), None, 0);
     let mut code = None;
@@ -95,12 +97,12 @@ async fn back_again(mut slow: Socket, node: &Node, user: &super::world::User, co
                     break;
                 }
             }
-            end if code.is_none() => {
-                code = Some(if let Frame::Close(code) = end { code } else { 0 });
+            Frame::Close(resume @ RESUME) if code.is_none() => {
+                code = Some(resume);
                 before = seen.len();
                 slow = Socket::connect(node.address, user, cursor.as_deref(), 0, None).await?;
             }
-            other => return Err(format!("{other:?} before it caught up").into()),
+            other => return Err(format!("{other:?} where {RESUME} or the rest was to come").into()),
         }
     }
     if seen.len() as u64 != count {

@@ -1,8 +1,10 @@
 //! WebSocket (RFC 6455): JSON frames, several to a write when several wait.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::stream::SplitSink;
 use futures_util::{SinkExt as _, StreamExt as _};
 use messenger_core::Messenger;
 use messenger_core::id::IdGenerator;
@@ -20,9 +22,17 @@ use super::{FRAMES_PER_WRITE, event_json, reconnect_after_ms};
 use crate::problem::{Code, Problem};
 use crate::wire;
 
-/// How long a client may take to read what is written to it. After that it is
-/// cut off, and goes on from its cursor when it is back.
+/// How long a client may take to read what is written to it. After that
+/// nothing more waits for it: it is told to go on from its cursor.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the last words wait until the client reads again. Who does not
+/// read in all this time finds a connection that broke, which asks the same
+/// of it.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long the client may take to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Clients send next to nothing, and most connections are idle: what is read
 /// into stays small (the default is 128 KiB, for each).
@@ -58,10 +68,12 @@ impl Endpoint for WebSocketEndpoint {
     }
 }
 
+type Sink = SplitSink<WebSocketStream, Message>;
+
 /// Writes what happens until either side ends it.
 async fn serve(socket: WebSocketStream, mut subscription: Subscription, ids: Arc<dyn IdGenerator>) {
     let (mut sink, mut incoming) = socket.split();
-    loop {
+    let ended = loop {
         let update = tokio::select! {
             update = subscription.next() => update,
             // Pings are answered by the library; there is nothing else to say.
@@ -76,30 +88,41 @@ async fn serve(socket: WebSocketStream, mut subscription: Subscription, ids: Arc
                 Some(Ok(_)) => continue,
             },
         };
-        let written = timeout(WRITE_TIMEOUT, async {
-            match update {
-                Ok(update) => {
-                    sink.feed(frame(&update, &subscription)).await?;
-                    for _ in 1..FRAMES_PER_WRITE {
-                        let Some(update) = subscription.ready() else { break };
-                        sink.feed(frame(&update, &subscription)).await?;
-                    }
-                    sink.flush().await?;
-                    std::io::Result::Ok(true)
-                }
-                Err(ended) => {
-                    for message in farewell(&ended, &ids) {
-                        sink.feed(message).await?;
-                    }
-                    sink.close().await?;
-                    Ok(false)
-                }
-            }
-        });
-        if !matches!(written.await, Ok(Ok(true))) {
-            return;
+        let update = match update {
+            Ok(update) => update,
+            Err(ended) => break ended,
+        };
+        match timeout(WRITE_TIMEOUT, write(&mut sink, update, &mut subscription)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_) => break Ended::Closed(CloseReason::Lagging),
         }
+    };
+    // What waits for the client is given up. The write buffer stays, with the
+    // frame that the socket has taken a part of: without the rest of it, no
+    // other can follow.
+    drop(subscription);
+    let said = timeout(LAST_WORDS_TIMEOUT, async {
+        for message in farewell(&ended, &ids) {
+            sink.feed(message).await?;
+        }
+        sink.close().await
+    });
+    if let Ok(Ok(())) = said.await {
+        // A socket closed with something unread in it is reset, and takes
+        // along what the client has yet to read.
+        let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = incoming.next().await {} }).await;
     }
+}
+
+/// Writes an update, and those that are there already with it.
+async fn write(sink: &mut Sink, update: Update, subscription: &mut Subscription) -> io::Result<()> {
+    sink.feed(frame(&update, subscription)).await?;
+    for _ in 1..FRAMES_PER_WRITE {
+        let Some(update) = subscription.ready() else { break };
+        sink.feed(frame(&update, subscription)).await?;
+    }
+    sink.flush().await
 }
 
 fn frame(update: &Update, subscription: &Subscription) -> Message {
