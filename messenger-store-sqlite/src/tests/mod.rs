@@ -6,6 +6,7 @@ mod files;
 mod fixtures;
 mod pragmas;
 mod repositories;
+mod statements;
 mod transactions;
 mod unique_keys;
 

@@ -5,10 +5,10 @@
 use messenger_core::conversation::{Conversation, Membership, Role};
 use messenger_core::event::{Audience, Fact, NewEvent, Partition, Position};
 use messenger_core::friendship::PairChange;
-use messenger_core::id::MessageId;
+use messenger_core::id::{MessageId, SessionId};
 use messenger_core::message::{Message, MessageRange, SentMessage, Seq};
 use messenger_core::page::Slice;
-use messenger_core::store::{BatchRows, Store as _};
+use messenger_core::store::{BatchRows, Direction, Store as _};
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
 
 use super::fixture::{Fixture, at, group, member, message, pair, user, user_event, uuid};
@@ -133,6 +133,10 @@ async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     expect_read!("the users of a list", 1, snapshot.users().find_users(&ids));
     let ids: Vec<_> = (1..=100).map(|n| MessageId::from_uuid(uuid(n))).collect();
     expect_read!("the messages of events", 1, snapshot.messages().find_messages(&ids));
+    expect_read!("the session of a request", 1, snapshot.sessions().find_session(SessionId::from_uuid(uuid(1))));
+    expect_read!("own messages, newest first", 1, snapshot.messages().list_recent_messages(user(2).id, page()));
+    expect_read!("the members of a group", 1, snapshot.conversations().list_members(long.id, page()));
+    expect_read!("requests", 1, snapshot.friendships().list_friend_requests(user(2).id, Direction::Incoming, page()));
     expect_read!("friends", 1, snapshot.friendships().list_friends(user(2).id, None, page()));
     let pairs: Vec<_> = (2..=51).map(|n| pair(1, n)).collect();
     expect_read!("what stands between pairs", 1, snapshot.friendships().find_pairs(&pairs));
