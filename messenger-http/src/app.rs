@@ -95,6 +95,7 @@ pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = 
         ids: options.ids,
         addresses: AddressRule::new(options.trusted_proxies),
         cors: Cors::new(options.cors_origins),
+        readiness: options.readiness,
     }
 }
 

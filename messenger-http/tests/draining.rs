@@ -1,7 +1,7 @@
 //! SIGTERM while streams are open: a real process, real sockets.
 #![cfg(unix)]
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -85,6 +85,60 @@ fn read_on(mut stream: TcpStream) -> JoinHandle<(Vec<u8>, std::io::Result<usize>
 #[test]
 fn sigterm_tells_every_stream_to_connect_again() {
     drain(40, 40, 10);
+}
+
+/// Who asks again and again over one connection does not meet its end: every
+/// request that is sent is answered, to the last.
+#[test]
+fn sigterm_cuts_off_nobody_who_asks_on() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut server = start(directory.path());
+    let (address, bearer) = (server.address, bearer(server.address, 0));
+    let poll_on = || {
+        let (mut polled, request) = (0, format!("GET /v1/events?wait=1 HTTP/1.1\r\nhost: a\r\n{bearer}\r\n"));
+        while let Ok(stream) = TcpStream::connect(address) {
+            stream.set_read_timeout(Some(PATIENCE)).expect("set");
+            let mut answers = BufReader::new(&stream);
+            loop {
+                if (&stream).write_all(request.as_bytes()).is_err() {
+                    return Err(format!("cut off while it asked, after {polled}"));
+                }
+                let Some(head) = read_answer(&mut answers) else { return Err(format!("cut off after {polled}")) };
+                assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+                polled += 1;
+                if head.to_ascii_lowercase().contains("\r\nconnection: close\r\n") {
+                    break;
+                }
+            }
+        }
+        Ok(polled)
+    };
+    let pollers: Vec<_> = std::thread::scope(|scope| {
+        let pollers: Vec<_> = (0..40).map(|_| scope.spawn(poll_on)).collect();
+        // They ask at whole seconds, and the server ends at a half one: to let
+        // in nobody new, it needs a load balancer that has looked at `/ready`.
+        std::thread::sleep(Duration::from_millis(1_500));
+        let status = Command::new("kill").args(["-TERM", &server.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+        pollers.into_iter().map(|poller| poller.join().expect("no panic")).collect()
+    });
+    for polled in pollers {
+        assert!(polled.as_ref().is_ok_and(|polled| *polled > 0), "{polled:?}");
+    }
+    assert_eq!(server.child.wait().expect("a child").code(), Some(0));
+}
+
+/// The head of an answer, once its body has been read too; none at the end of
+/// the connection.
+fn read_answer(answers: &mut BufReader<&TcpStream>) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        answers.read_line(&mut head).ok().filter(|read| *read > 0)?;
+    }
+    let length = head.to_ascii_lowercase().split_once("content-length: ")?.1.split_once("\r\n")?.0.parse().ok()?;
+    let mut body = vec![0; length];
+    answers.read_exact(&mut body).ok()?;
+    Some(head)
 }
 
 /// No request is in flight then: what was upgraded has to be waited for too.

@@ -14,12 +14,13 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use messenger_core::id::IdGenerator;
-use poem::http::StatusCode;
+use poem::http::{HeaderValue, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 use tracing::Instrument as _;
 
 use crate::address::AddressRule;
 use crate::problem::{Code, Problem, is_problem};
+use crate::readiness::{Readiness, Stage};
 use request_id::RequestId;
 
 /// The app with everything around it.
@@ -28,6 +29,7 @@ pub(crate) struct Shell<E> {
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) addresses: AddressRule,
     pub(crate) cors: Cors,
+    pub(crate) readiness: Readiness,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Shell<E> {
@@ -41,6 +43,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Shell<E> {
             request.extensions_mut().insert(address);
         }
         let origin = self.cors.allowed_origin(&request);
+        let version = request.version();
         let span = tracing::info_span!("request", id = id.as_str());
         let line = access_log::Line::begin(&request, address);
         let mut response = match origin.as_ref().and_then(|_| Cors::preflight(&request)) {
@@ -51,6 +54,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Shell<E> {
             Cors::write(&origin, &mut response);
         }
         id.write(&mut response);
+        if self.readiness.stage() == Stage::Draining {
+            end_connection(version, &mut response);
+        }
         span.in_scope(|| line.end(response.status(), started.elapsed()));
         Ok(response)
     }
@@ -67,6 +73,15 @@ impl<E: Endpoint<Output = Response>> Shell<E> {
                 Problem::new(Code::Internal).into_response()
             }
         }
+    }
+}
+
+/// Has the client send its next request over another connection, so that none
+/// is on its way over this one when the server closes it (RFC 9112, section
+/// 9.6). HTTP/2 has no such header, and what was upgraded is told otherwise.
+fn end_connection(version: Version, response: &mut Response) {
+    if version < Version::HTTP_2 && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }
 

@@ -140,12 +140,16 @@ async fn health_and_readiness_are_told(app: TestApp) {
     readiness.enter(Stage::Serving);
     assert_eq!(ready().await.text(), "READY");
     let ada = node.user("ada").await;
+    assert_eq!(ada.get("/v1/me").await.header("connection"), None);
     readiness.enter(Stage::Draining);
     let answer = ready().await;
     answer.refused(503, "not_ready");
     assert!(answer.header("retry-after").is_some());
-    // Draining is for the load balancer to know; who is here is served.
-    ada.get("/v1/me").await.ok();
+    // Draining is for the load balancer to know; who is here is served, and
+    // goes elsewhere with the next request.
+    let me = ada.get("/v1/me").await;
+    assert_eq!(me.header("connection"), Some("close"));
+    me.ok();
     let health = node.anon().get("/health").await;
     assert_eq!((health.status(), health.text()), (200, "UP"));
 }

@@ -42,8 +42,11 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let hints = nats.map(|url| tokio::spawn(exchange_hints(messenger.clone(), url)));
     let drain = Duration::from_secs(options.drain_seconds.into());
     let announce = (drain / ANNOUNCE_SHARE).min(ANNOUNCE_AT_MOST);
-    let stopping = drain_all(stop(signals, readiness, announce), messenger.clone());
-    server.run(app, stopping, drain.saturating_sub(announce)).await;
+    let stopping = stop(signals, readiness, announce);
+    // Tells every stream to connect elsewhere: it ends by itself only with its
+    // client.
+    let end_streams = || messenger.close_subscriptions();
+    server.run(app, stopping, end_streams, drain.saturating_sub(announce)).await;
     messenger.leave().await;
     purge.abort();
     if let Some(hints) = hints {
@@ -69,13 +72,6 @@ fn nats_url(text: &str) -> Result<Option<NatsUrl>, Failure> {
         "" => Ok(None),
         url => url.parse().map(Some).map_err(|error| Failure::Usage(format!("--nats-url: {error}"))),
     }
-}
-
-/// When it is time to stop, tells every stream to connect elsewhere: a stream
-/// ends by itself only with its client.
-async fn drain_all(stop: impl Future<Output = ()>, messenger: Messenger) {
-    stop.await;
-    messenger.close_subscriptions();
 }
 
 struct Signals {

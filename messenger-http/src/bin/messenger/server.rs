@@ -7,8 +7,10 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,6 +32,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// would otherwise be held for good by who does not read; it goes on from its
 /// cursor when it is back.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long who has just connected may take to ask, when the server stops: the
+/// request is on its way.
+const LAST_CALL: Duration = Duration::from_millis(250);
 
 /// How long to wait when the process has no file descriptor to spare.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -54,31 +60,39 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop` is there. Then nobody new is let in, who waits for
-    /// nothing is sent away, and requests in flight are answered, for `drain`
-    /// at most.
+    /// Serves until `stop` is there. Then nobody new is let in, what waits by
+    /// itself is ended by `end_waits`, who waits for nothing is sent away, and
+    /// requests in flight are answered, for `drain` at most.
     pub(crate) async fn run(
         self,
         app: impl Endpoint<Output = Response> + 'static,
         stop: impl Future<Output = ()>,
+        end_waits: impl FnOnce(),
         drain: Duration,
     ) {
         let app = Arc::new(app);
         // Every connection holds a receiver: they hear of the end by it, and
         // that all are gone shows in that none is left.
         let (end, ending) = watch::channel(());
+        let begin = |(stream, peer)| {
+            let (head_timeout, write_timeout) = (self.head_timeout, self.write_timeout);
+            let connection = Connection { stream, local: self.address, peer, head_timeout, write_timeout };
+            tokio::spawn(connection.serve(Arc::clone(&app), ending.clone()));
+        };
         let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
-                (stream, peer) = self.accept() => {
-                    let (head_timeout, write_timeout) = (self.head_timeout, self.write_timeout);
-                    let connection = Connection { stream, local: self.address, peer, head_timeout, write_timeout };
-                    tokio::spawn(connection.serve(Arc::clone(&app), ending.clone()));
-                }
+                accepted = accept(&self.listener) => begin(accepted),
             }
         }
+        // Those who are connected already as far as they know.
+        while let Some(accepted) = accept(&self.listener).now_or_never() {
+            begin(accepted);
+        }
+        // First: whoever has waited comes back at once.
         drop(self.listener);
+        end_waits();
         drop(ending);
         // Fails when there is no connection, which is as well.
         let _ = end.send(());
@@ -86,21 +100,21 @@ impl Server {
             tracing::warn!("requests were cut off: they took longer than the time to drain");
         }
     }
+}
 
-    async fn accept(&self) -> (TcpStream, SocketAddr) {
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, peer)) => {
-                    // Answers are small; Nagle's algorithm would hold some back.
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "cannot turn Nagle's algorithm off");
-                    }
-                    return (stream, peer);
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // Answers are small; Nagle's algorithm would hold some back.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "cannot turn Nagle's algorithm off");
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(PAUSE).await;
-                }
+                return (stream, peer);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -122,7 +136,9 @@ impl Connection {
         E: Endpoint<Output = Response> + 'static,
     {
         let Self { stream, local, peer, head_timeout, write_timeout } = self;
+        let has_asked = AtomicBool::new(false);
         let service = service_fn(|request: hyper::Request<Incoming>| {
+            has_asked.store(true, Ordering::Relaxed);
             let app = Arc::clone(&app);
             let request = (request, LocalAddr(local.into()), RemoteAddr(peer.into()), Scheme::HTTP).into();
             async move { Ok::<hyper::Response<_>, Infallible>(app.get_response(request).await.into()) }
@@ -136,8 +152,13 @@ impl Connection {
         let outcome = tokio::select! {
             outcome = connection.as_mut() => outcome,
             _ = ending.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+                let last_call = if has_asked.load(Ordering::Relaxed) { Duration::ZERO } else { LAST_CALL };
+                if let Ok(outcome) = tokio::time::timeout(last_call, connection.as_mut()).await {
+                    outcome
+                } else {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
             }
         };
         if let Err(error) = outcome {
@@ -170,7 +191,7 @@ mod tests {
         });
         let stopping = Arc::clone(&stop);
         let task = tokio::spawn(async move {
-            server.run(app.map_to_response(), stopping.notified(), drain).await;
+            server.run(app.map_to_response(), stopping.notified(), || (), drain).await;
         });
         (address, stop, task)
     }
@@ -218,6 +239,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_has_just_connected_is_answered() {
+        let (address, stop, task) = start(LATE, Duration::ZERO, LATE).await;
+        let mut stream = send(address, "").await;
+        tokio::time::sleep(SOON).await;
+        stop.notify_one();
+        // It stops, as nobody else gets in.
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        stream.write_all(REQUEST.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n").as_bytes()).await.expect("sent");
+        assert!(rest(stream).await.ends_with("done"));
+        task.await.expect("ends");
+    }
+
+    #[tokio::test]
     async fn the_end_does_not_wait_for_good() {
         let (address, stop, task) = start(LATE, LATE, SOON).await;
         let _busy = send(address, REQUEST).await;
@@ -237,7 +273,7 @@ mod tests {
         let app = make(move |_| async move { vec![0_u8; 64 * 1024 * 1024] });
         let stopping = Arc::clone(&stop);
         let task = tokio::spawn(async move {
-            server.run(app.map_to_response(), stopping.notified(), LATE).await;
+            server.run(app.map_to_response(), stopping.notified(), || (), LATE).await;
         });
         let _deaf = send(address, REQUEST).await;
         tokio::time::sleep(SOON).await;
