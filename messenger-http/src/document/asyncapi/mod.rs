@@ -17,8 +17,8 @@ them, are told by `openapi.json`.
 goes on from a cursor that the other gave.
 - **Nothing is lost**: connect with the cursor of the last event that you have dealt with, and every later one comes, \
 then `caught_up`, then what happens next. A connection that does not keep up is closed, never thinned out: when 512 \
-events wait for it, or when nothing was read from it for 10 seconds. A WebSocket's close frame waits 20 seconds more to \
-be read.
+events wait for it, or when it takes nothing for 10 seconds, over server-sent events for 30. A WebSocket's close frame \
+waits 20 seconds more to be read.
 - **Order** holds within each conversation, and within what concerns the user alone.
 - **Events carry the present state** of what they name, so that seeing one twice does no harm; `data` is null when that \
 is gone.
