@@ -12,6 +12,7 @@ pub mod mysql;
 mod mysql_harness;
 pub mod nats;
 mod sqlite_harness;
+pub mod store_checks;
 
 pub use mysql_harness::MySqlHarness;
 pub use sqlite_harness::SqliteHarness;

@@ -5,24 +5,15 @@
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Trial};
 use messenger_tests::live::{self, Backend};
-use messenger_tests::mysql::Server;
-
-const NOT_INSTALLED: &str = "MariaDB is not installed here, so this run does not cover it: install mariadb-server";
+use messenger_tests::mysql::{self, Server};
 
 fn main() -> ExitCode {
-    if Server::find_installed_mariadb().is_some() {
-        return live::run(|| {
-            let binary = Server::find_installed_mariadb().ok_or(NOT_INSTALLED)?;
-            Ok(Backend::mysql(Server::of(&binary)?))
-        });
+    if Server::find_installed_mariadb().is_none() {
+        return mysql::mariadb_is_not_covered();
     }
-    println!("{NOT_INSTALLED}");
-    let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-    let trial = Trial::ignorable_test("mariadb::is_covered", move || {
-        if in_ci { Err(NOT_INSTALLED.into()) } else { Ok(Completion::ignored_with(NOT_INSTALLED)) }
-    });
-    let arguments = Arguments { filter: None, skip: vec![], ..Arguments::from_args() };
-    libtest_mimic::run(&arguments, vec![trial]).exit_code()
+    live::run(|| {
+        let binary = Server::find_installed_mariadb().ok_or(mysql::NOT_INSTALLED)?;
+        Ok(Backend::mysql(Server::of(&binary)?))
+    })
 }

@@ -2,6 +2,7 @@
 
 mod container;
 mod local;
+mod not_covered;
 mod private;
 mod ready;
 
@@ -9,6 +10,7 @@ use std::any::Any;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use not_covered::{NOT_INSTALLED, mariadb_is_not_covered};
 pub use private::PrivateServer;
 use ready::Version;
 

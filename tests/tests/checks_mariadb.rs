@@ -1,0 +1,16 @@
+//! The store's own checks on the installed `MariaDB`, beside `MySQL`.
+//!
+//! Where none is installed, the run says so: there it is covered by nothing. In
+//! continuous integration that is a failure.
+
+use std::process::ExitCode;
+
+use messenger_tests::mysql::{self, Server};
+use messenger_tests::store_checks;
+
+fn main() -> ExitCode {
+    match Server::find_installed_mariadb() {
+        Some(binary) => store_checks::run(|| Server::of(&binary)),
+        None => mysql::mariadb_is_not_covered(),
+    }
+}
