@@ -11,8 +11,9 @@ use sqlx::MySqlConnection;
 use uuid::Uuid;
 
 use crate::error::Failure;
+use crate::lease::Purpose;
 use crate::link::Link;
-use crate::pool::{Pool, Purpose};
+use crate::pool::Pool;
 use crate::sql::{CHUNK, Columns, Sql, read_number, unreadable};
 
 /// The server's clock, in milliseconds: nodes' own may differ.
@@ -42,7 +43,7 @@ impl Board {
         match sql.execute(lease.connection()).await {
             Ok(done) => {
                 lease.give_back();
-                Ok(done.rows_affected())
+                Ok(done.found)
             }
             // Dropped with its connection, which costs one and saves thinking.
             Err(error) => Err(Failure::of(error, UniqueKey::Other).into_error()),
@@ -77,7 +78,7 @@ impl SignalBoard for Board {
         let head = numbered.last().map_or(post.first - 1, |(number, _)| *number);
         let mut sql = Sql::new(concat!("UPDATE nodes SET expires_at = ", server_now!(), " + "));
         sql.bind(millis(post.lifetime)).then(", head = ", head).text(" WHERE node_id = ").id(node.as_uuid());
-        if link.run(sql).await?.rows_affected() == 0 {
+        if link.run(sql).await?.found == 0 {
             link.rollback().await?;
             return Ok(Standing::Removed);
         }

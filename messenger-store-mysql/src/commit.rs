@@ -14,13 +14,19 @@ use crate::sql::{CHUNK, Script, Sql};
 
 /// Writes the events and what follows from them, and commits. Once the first
 /// counter is locked, every other node that writes to its partition waits, so
-/// nothing else is awaited until the end.
+/// all that is left to do goes to the server in one piece.
 pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
-    let placed = if events.is_empty() { Vec::new() } else { link.write_log(events, count).await? };
+    let (placed, script) = if events.is_empty() {
+        (Vec::new(), Script::new())
+    } else {
+        let allotment = link.allot(events, count).await?;
+        let script = write_log(&allotment);
+        (allotment.events, script)
+    };
     if FailPoint::BeforeCommit.is_hit().await {
         return Err(lost(&mut link));
     }
-    link.commit().await?;
+    link.commit_with(&script).await?;
     if FailPoint::AfterCommit.is_hit().await {
         return Err(StoreError::OutcomeUnknown("fail point: the answer was lost".to_owned()));
     }
@@ -34,33 +40,16 @@ fn lost(link: &mut Link) -> StoreError {
 }
 
 impl Link {
-    async fn write_log(&mut self, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
+    /// Locks the counters and gives the events their places.
+    async fn allot(&mut self, events: &[NewEvent], count: PartitionCount) -> StoreResult<Allotment> {
         let partitions = Allotment::partitions(events, count);
         let heads = match partitions.as_slice() {
-            // The usual case takes one round trip instead of two.
+            // The usual case needs no statement of its own to move the counter.
             [partition] => self.advance_counter(*partition, events.len()).await?,
             partitions => self.lock_counters(partitions).await?,
         };
         FailPoint::CountersLocked.is_hit().await;
-        let allotment = Allotment::of(events, count, heads);
-        let mut script = Script::new();
-        for some in allotment.events.chunks(CHUNK) {
-            script.push(&insert_events(some));
-        }
-        if partitions.len() > 1 {
-            script.push_on(&update_heads(&allotment.heads), allotment.heads.len(), "counters");
-        }
-        let conversations: Vec<_> = allotment.conversations.into_iter().collect();
-        for some in conversations.chunks(CHUNK) {
-            // One that this transaction deleted is not there any more.
-            script.push(&update_last_positions(some));
-        }
-        let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
-        for some in joined.chunks(CHUNK) {
-            script.push(&update_joined_positions(some));
-        }
-        self.run_all(script).await?;
-        Ok(allotment.events)
+        Ok(Allotment::of(events, count, heads))
     }
 
     /// Locks one counter and moves it on by `count`; answers where it stood.
@@ -73,8 +62,8 @@ impl Link {
         let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
         sql.bind(count).then(") WHERE partition_id = ", partition.get());
         let result = self.run(sql).await?;
-        let head = i64::try_from(result.last_insert_id()).unwrap_or_default();
-        if result.rows_affected() != 1 || head < count {
+        let head = i64::try_from(result.last_insert_id).unwrap_or_default();
+        if result.found != 1 || head < count {
             return Err(self.missing_counter());
         }
         Ok(BTreeMap::from([(partition, Position::from_stored(head - count))]))
@@ -97,6 +86,27 @@ impl Link {
         self.fail(&error);
         error
     }
+}
+
+/// Writes all of an allotment.
+fn write_log(allotment: &Allotment) -> Script {
+    let mut script = Script::new();
+    for some in allotment.events.chunks(CHUNK) {
+        script.push(&insert_events(some));
+    }
+    if allotment.heads.len() > 1 {
+        script.push(&update_heads(&allotment.heads));
+    }
+    let conversations: Vec<_> = allotment.conversations.iter().map(|(id, at)| (*id, *at)).collect();
+    for some in conversations.chunks(CHUNK) {
+        // One that this transaction deleted is not there any more.
+        script.push(&update_last_positions(some));
+    }
+    let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
+    for some in joined.chunks(CHUNK) {
+        script.push(&update_joined_positions(some));
+    }
+    script
 }
 
 fn insert_events(events: &[Event]) -> Sql {

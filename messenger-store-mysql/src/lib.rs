@@ -34,6 +34,7 @@ mod error;
 mod events;
 mod failpoint;
 mod friendships;
+mod lease;
 mod link;
 mod memberships;
 mod messages;
@@ -43,6 +44,7 @@ mod options;
 mod pool;
 mod recent;
 mod sessions;
+mod source;
 mod sql;
 mod store;
 #[cfg(feature = "testing")]

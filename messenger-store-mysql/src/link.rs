@@ -1,38 +1,13 @@
 //! One connection with a transaction on it, as the repositories use it, and
 //! what is known of its state.
 
-use async_trait::async_trait;
 use messenger_core::store::{StoreError, StoreResult, UniqueKey};
-use sqlx::MySqlConnection;
-use sqlx::mysql::{MySqlQueryResult, MySqlRow};
+use sqlx::mysql::MySqlRow;
 
 use crate::error::Failure;
-use crate::pool::{End, Lease, NoTransaction};
-use crate::sql::{Answer, Columns, Script, Sql};
-
-/// Where a [`Link`] gets its connection from: the pool, or a test's outer
-/// transaction.
-#[async_trait]
-pub(crate) trait Source: Send {
-    /// The connection itself.
-    fn connection(&mut self) -> &mut MySqlConnection;
-
-    /// Ends the unit of work.
-    async fn end(&mut self, end: End) -> Result<(), sqlx::Error>;
-
-    /// Takes the connection back after the unit of work has ended.
-    fn give_back(self: Box<Self>);
-
-    /// Takes the connection back with the unit of work still open: it must be
-    /// undone.
-    fn abandon(self: Box<Self>);
-
-    /// Gets rid of a connection whose state is doubtful.
-    fn discard(self: Box<Self>);
-
-    /// Learns of a failure that the caller is about to get.
-    fn note(&mut self, _error: &StoreError) {}
-}
+use crate::lease::End;
+use crate::source::{Source, close};
+use crate::sql::{Answer, Broken, Columns, Fixed, Script, Sql};
 
 /// A unit of work on a connection.
 pub(crate) struct Link {
@@ -63,8 +38,12 @@ impl Link {
     /// All rows.
     pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<MySqlRow>> {
         let source = self.enter()?;
-        let result = sql.fetch_all(source.connection()).await;
-        self.leave(result, UniqueKey::Other)
+        let answer = if source.has_begun() {
+            sql.fetch_all(source.connection()).await.map_err(|error| Failure::of(error, UniqueKey::Other))
+        } else {
+            source.begin(&Script::of(&sql), UniqueKey::Other).await.map(only)
+        };
+        Ok(self.leave(answer)?.rows)
     }
 
     /// All rows, read into what they mean.
@@ -89,21 +68,25 @@ impl Link {
     }
 
     /// Carries out a change.
-    pub(crate) async fn run(&mut self, sql: Sql) -> StoreResult<MySqlQueryResult> {
+    pub(crate) async fn run(&mut self, sql: Sql) -> StoreResult<Answer> {
         self.run_keyed(sql, UniqueKey::Other).await
     }
 
     /// Carries out a change in which a taken primary key means `primary`.
-    pub(crate) async fn run_keyed(&mut self, sql: Sql, primary: UniqueKey) -> StoreResult<MySqlQueryResult> {
+    pub(crate) async fn run_keyed(&mut self, sql: Sql, primary: UniqueKey) -> StoreResult<Answer> {
         let source = self.enter()?;
-        let result = sql.execute(source.connection()).await;
-        self.leave(result, primary)
+        let answer = if source.has_begun() {
+            sql.execute(source.connection()).await.map_err(|error| Failure::of(error, primary))
+        } else {
+            source.begin(&Script::of(&sql), primary).await.map(only)
+        };
+        self.leave(answer)
     }
 
     /// Carries out a change that must find `expected` rows.
     pub(crate) async fn run_on(&mut self, sql: Sql, expected: usize, what: &str) -> StoreResult<()> {
         // The number of rows found, not of rows changed: sqlx asks for it.
-        let found = self.run(sql).await?.rows_affected();
+        let found = self.run(sql).await?.found;
         if found == expected as u64 {
             Ok(())
         } else {
@@ -117,8 +100,13 @@ impl Link {
     /// answered.
     pub(crate) async fn answers(&mut self, script: Script) -> StoreResult<Vec<Answer>> {
         let source = self.enter()?;
-        let result = script.send(source.connection()).await;
-        let answers = self.leave(result, UniqueKey::Other)?;
+        let answers = if source.has_begun() {
+            let sent = script.send(Fixed::default(), Fixed::default(), source.connection()).await;
+            sent.map_err(|broken| Failure::of(broken.error, UniqueKey::Other))
+        } else {
+            source.begin(&script, UniqueKey::Other).await
+        };
+        let answers = self.leave(answers)?;
         if let Err(error) = script.check(&answers) {
             self.fail(&error);
             return Err(error);
@@ -132,21 +120,45 @@ impl Link {
     }
 
     /// Makes the changes durable.
-    pub(crate) async fn commit(mut self) -> StoreResult<()> {
+    pub(crate) async fn commit(self) -> StoreResult<()> {
+        self.commit_with(&Script::new()).await
+    }
+
+    /// Carries out the last changes and makes all of them durable, in one round
+    /// trip: nothing that this side does, or fails to do, comes between them.
+    pub(crate) async fn commit_with(mut self, script: &Script) -> StoreResult<()> {
         let source = self.enter()?;
-        match source.end(End::Commit).await {
-            Ok(()) => {
-                self.condition = Condition::Sound;
-                self.finish();
-                Ok(())
+        if !source.has_begun() {
+            // Nothing was asked, so there is nothing to keep.
+            self.condition = Condition::Sound;
+            self.finish();
+            return match script.len() {
+                0 => Ok(()),
+                _ => Err(StoreError::Defect("changes without a transaction".to_owned())),
+            };
+        }
+        let closing = source.closing(End::Commit).to_owned();
+        let Err(broken) = script.send(Fixed::default(), Fixed::new(&closing), source.connection()).await else {
+            self.condition = Condition::Sound;
+            self.finish();
+            return Ok(());
+        };
+        let Broken { error, done } = broken;
+        match Failure::of(error, UniqueKey::Other) {
+            // What answered "conflict" has rolled back.
+            Failure::Statement(error @ StoreError::Conflict(_)) => {
+                self.lose(&error);
+                Err(error)
             }
-            // What answered "conflict" has rolled back. Of anything else that
-            // goes wrong here nobody can say what became of the transaction.
-            Err(error) => {
-                let error = match Failure::of(error, UniqueKey::Other) {
-                    Failure::Statement(error @ StoreError::Conflict(_)) => error,
-                    failure => StoreError::OutcomeUnknown(failure.into_error().to_string()),
-                };
+            // COMMIT was not come to.
+            Failure::Statement(error) if done < script.len() => {
+                self.fail(&error);
+                Err(error)
+            }
+            // Of anything else that goes wrong here nobody can say what became
+            // of the transaction.
+            failure => {
+                let error = StoreError::OutcomeUnknown(failure.into_error().to_string());
                 self.lose(&error);
                 Err(error)
             }
@@ -160,18 +172,16 @@ impl Link {
             return Ok(());
         }
         let Some(source) = self.source.as_mut() else { return Ok(()) };
-        self.condition = Condition::Doubtful;
-        match source.end(End::Rollback).await {
-            Ok(()) => {
-                self.finish();
-                Ok(())
-            }
-            // The connection is closed, and the server rolls back.
-            Err(error) => {
+        if source.has_begun() {
+            self.condition = Condition::Doubtful;
+            if let Err(error) = close(source.as_mut(), End::Rollback).await {
+                // The connection is closed, and the server rolls back.
                 tracing::debug!(%error, "a rollback got no answer");
-                Ok(())
+                return Ok(());
             }
         }
+        self.finish();
+        Ok(())
     }
 
     /// Gives the connection up as if it had broken.
@@ -210,8 +220,8 @@ impl Link {
         }
     }
 
-    fn leave<T>(&mut self, result: Result<T, sqlx::Error>, primary: UniqueKey) -> StoreResult<T> {
-        match result.map_err(|error| Failure::of(error, primary)) {
+    fn leave<T>(&mut self, result: Result<T, Failure>) -> StoreResult<T> {
+        match result {
             Ok(value) => {
                 self.condition = Condition::Sound;
                 Ok(value)
@@ -245,51 +255,7 @@ impl Drop for Link {
     }
 }
 
-#[async_trait]
-impl Source for Lease {
-    fn connection(&mut self) -> &mut MySqlConnection {
-        Lease::connection(self)
-    }
-
-    async fn end(&mut self, end: End) -> Result<(), sqlx::Error> {
-        Lease::end(self, end).await
-    }
-
-    fn give_back(self: Box<Self>) {
-        Lease::give_back(*self);
-    }
-
-    fn abandon(mut self: Box<Self>) {
-        // Without a runtime the connection is closed: the server rolls back.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move {
-                if Lease::end(&mut self, End::Rollback).await.is_ok() {
-                    Lease::give_back(*self);
-                }
-            });
-        }
-    }
-
-    fn discard(self: Box<Self>) {}
-}
-
-#[async_trait]
-impl Source for NoTransaction {
-    fn connection(&mut self) -> &mut MySqlConnection {
-        self.0.connection()
-    }
-
-    async fn end(&mut self, _end: End) -> Result<(), sqlx::Error> {
-        Ok(())
-    }
-
-    fn give_back(self: Box<Self>) {
-        self.0.give_back();
-    }
-
-    fn abandon(self: Box<Self>) {
-        self.0.give_back();
-    }
-
-    fn discard(self: Box<Self>) {}
+/// The answer of a script of one statement.
+fn only(answers: Vec<Answer>) -> Answer {
+    answers.into_iter().next().unwrap_or_default()
 }

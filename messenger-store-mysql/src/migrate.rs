@@ -239,8 +239,12 @@ async fn rows<T>(
     sql: Sql,
     read: fn(&mut Columns<'_>) -> messenger_core::store::StoreResult<T>,
 ) -> Result<Vec<T>, MigrationError> {
-    let rows = sql.fetch_all(connection).await.map_err(explain)?;
-    rows.iter().map(|row| read(&mut Columns::of(row)).map_err(|error| MigrationError::new(error.to_string()))).collect()
+    let answer = sql.fetch_all(connection).await.map_err(explain)?;
+    answer
+        .rows
+        .iter()
+        .map(|row| read(&mut Columns::of(row)).map_err(|error| MigrationError::new(error.to_string())))
+        .collect()
 }
 
 async fn run(connection: &mut MySqlConnection, sql: Sql) -> Result<(), MigrationError> {

@@ -2,20 +2,21 @@
 //!
 //! Why not sqlx's own pool: it pings a connection whenever it comes back, which
 //! cannot be switched off, and a ping is a round trip, which is what a short
-//! transaction mostly consists of. Here the statement that begins a
-//! transaction tells whether the connection still lives; one that does not is
-//! replaced before the caller notices.
+//! transaction mostly consists of. Here the first statement of a unit of work,
+//! which goes to the server together with what begins a transaction, tells
+//! whether the connection still lives; one that does not is replaced before the
+//! caller notices.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use messenger_core::store::{StoreError, StoreResult, UniqueKey};
+use messenger_core::store::{StoreError, StoreResult};
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, MySqlConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{Failure, explain_opening};
+use crate::error::explain_opening;
+use crate::lease::{Lease, Purpose, Scripts};
 use crate::options::MySqlOptions;
 
 /// Hands out connections, a bounded number at once.
@@ -26,6 +27,7 @@ struct Inner {
     connect: MySqlConnectOptions,
     scripts: Scripts,
     acquire_timeout: Duration,
+    lock_wait: Duration,
     idle_timeout: Duration,
     max_lifetime: Duration,
     permits: Arc<Semaphore>,
@@ -33,76 +35,11 @@ struct Inner {
     idle: Mutex<Vec<Idle>>,
 }
 
-struct Idle {
-    connection: MySqlConnection,
-    born: Instant,
+/// A connection that nobody has.
+pub(crate) struct Idle {
+    pub(crate) connection: MySqlConnection,
+    pub(crate) born: Instant,
     since: Instant,
-}
-
-/// The statements around a unit of work, each sent in one round trip.
-struct Scripts {
-    set_up: Arc<str>,
-    begin: Arc<str>,
-    begin_snapshot: Arc<str>,
-    commit: Arc<str>,
-    rollback: Arc<str>,
-}
-
-impl Scripts {
-    /// Only whole numbers from the options get into the texts.
-    fn new(options: &MySqlOptions) -> Self {
-        // Neither server can limit idling in a transaction alone (MariaDB has a
-        // variable for it, MySQL has not), so wait_timeout is short inside and
-        // long outside: setting it costs no round trip. It is the server's
-        // limit, so it also frees the locks of a node that no longer acts.
-        let outside = options.idle_timeout.as_secs() + 60;
-        let inside = options.idle_in_transaction.as_secs().max(1);
-        let mut set_up = String::from(
-            "SET SESSION sql_mode = \
-             'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION', \
-             time_zone = '+00:00', autocommit = 1",
-        );
-        let _ = write!(
-            set_up,
-            ", innodb_lock_wait_timeout = {}, wait_timeout = {outside}; \
-             SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            options.lock_wait.as_secs().max(1),
-        );
-        let afterwards = format!("SET SESSION wait_timeout = {outside}");
-        Self {
-            set_up: set_up.into(),
-            begin: format!("SET SESSION wait_timeout = {inside}; START TRANSACTION").into(),
-            // Readers hold no locks, so they may think for as long as they like.
-            begin_snapshot: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
-                             START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
-                .into(),
-            commit: format!("COMMIT; {afterwards}").into(),
-            rollback: format!("ROLLBACK; {afterwards}").into(),
-        }
-    }
-}
-
-/// What a connection is borrowed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To change something: a transaction has begun on it.
-    Change,
-    /// To read one consistent state: a snapshot was taken on it.
-    Read,
-    /// To ask one thing, which needs no transaction. The connection may have
-    /// broken since it was last used.
-    Ask,
-    /// To see whether the server answers.
-    Ping,
-}
-
-/// How a transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// With everything durable.
-    Commit,
-    /// With nothing changed.
-    Rollback,
 }
 
 impl Pool {
@@ -112,6 +49,7 @@ impl Pool {
             connect,
             scripts: Scripts::new(options),
             acquire_timeout: options.acquire_timeout,
+            lock_wait: options.lock_wait,
             idle_timeout: options.idle_timeout,
             max_lifetime: options.max_lifetime,
             permits: Arc::new(Semaphore::new(options.max_connections.max(1) as usize)),
@@ -121,27 +59,38 @@ impl Pool {
         Self(inner)
     }
 
-    /// A connection that has just answered.
+    /// A connection, on which nothing has begun. It may have broken since it
+    /// was last used, which [`Lease::begin`] sees to.
     pub(crate) async fn lease(&self, purpose: Purpose) -> StoreResult<Lease> {
-        let mut permit = self.permit().await?;
-        loop {
-            let (idle, kept) = match self.0.pop() {
-                Some(idle) => (idle, true),
-                None => (self.limited(self.open()).await?, false),
-            };
-            let mut lease = Lease { connection: idle.connection, born: idle.born, pool: Arc::clone(&self.0), permit };
-            match self.limited(lease.open_for(purpose)).await {
-                Ok(()) => return Ok(lease),
-                // Nothing was asked yet, so what fails on a kept connection
-                // (the server was restarted, a firewall forgot it) is tried on
-                // the next one, at last on a new one.
-                Err(error) if kept => {
-                    tracing::debug!(%error, "a kept connection is of no more use");
-                    permit = lease.permit;
-                }
-                Err(error) => return Err(error),
-            }
+        let permit = self.permit().await?;
+        let (idle, kept) = self.take().await?;
+        Ok(Lease::new(idle, kept, purpose, self.clone(), permit))
+    }
+
+    /// A connection, and whether it was used before.
+    pub(crate) async fn take(&self) -> StoreResult<(Idle, bool)> {
+        match self.0.pop() {
+            Some(idle) => Ok((idle, true)),
+            None => Ok((self.limited(self.open()).await?, false)),
         }
+    }
+
+    /// Keeps a connection on which nothing is under way.
+    pub(crate) fn keep(&self, connection: MySqlConnection, born: Instant) {
+        if !self.0.permits.is_closed() {
+            self.0.lock_idle().push(Idle { connection, born, since: Instant::now() });
+        }
+    }
+
+    /// What is said around a unit of work.
+    pub(crate) fn scripts(&self) -> &Scripts {
+        &self.0.scripts
+    }
+
+    /// How long the first answer of a unit of work may take: it may have to
+    /// wait for a lock.
+    pub(crate) fn first_answer_within(&self) -> Duration {
+        self.0.acquire_timeout + self.0.lock_wait
     }
 
     /// Closes what is not in use, and what is in use when it comes back.
@@ -168,7 +117,8 @@ impl Pool {
         // too: the store cannot be reached.
         let unavailable = |error: sqlx::Error| StoreError::Unavailable(explain_opening(&error));
         let mut connection = self.0.connect.connect().await.map_err(unavailable)?;
-        run_script(&mut connection, &self.0.scripts.set_up).await.map_err(unavailable)?;
+        let set_up = AssertSqlSafe(self.0.scripts.set_up.as_str());
+        sqlx::raw_sql(set_up).execute(&mut connection).await.map_err(unavailable)?;
         let now = Instant::now();
         Ok(Idle { connection, born: now, since: now })
     }
@@ -220,56 +170,4 @@ impl Inner {
             tokio::time::sleep(pause).await;
         }
     }
-}
-
-/// A borrowed connection. Dropping it closes it, which undoes whatever is under
-/// way on it: that is what becomes of a connection in a doubtful state.
-pub(crate) struct Lease {
-    connection: MySqlConnection,
-    born: Instant,
-    pool: Arc<Inner>,
-    permit: OwnedSemaphorePermit,
-}
-
-impl Lease {
-    /// The connection itself.
-    pub(crate) fn connection(&mut self) -> &mut MySqlConnection {
-        &mut self.connection
-    }
-
-    async fn open_for(&mut self, purpose: Purpose) -> StoreResult<()> {
-        let result = match purpose {
-            Purpose::Change => run_script(&mut self.connection, &self.pool.scripts.begin).await,
-            Purpose::Read => run_script(&mut self.connection, &self.pool.scripts.begin_snapshot).await,
-            Purpose::Ask => Ok(()),
-            Purpose::Ping => self.connection.ping().await,
-        };
-        result.map_err(|error| Failure::of(error, UniqueKey::Other).into_error())
-    }
-
-    /// Ends the transaction.
-    pub(crate) async fn end(&mut self, end: End) -> Result<(), sqlx::Error> {
-        let script = match end {
-            End::Commit => &self.pool.scripts.commit,
-            End::Rollback => &self.pool.scripts.rollback,
-        };
-        run_script(&mut self.connection, script).await
-    }
-
-    /// Keeps the connection for the next one. Nothing may be under way on it.
-    pub(crate) fn give_back(self) {
-        if !self.pool.permits.is_closed() {
-            self.pool.lock_idle().push(Idle { connection: self.connection, born: self.born, since: Instant::now() });
-        }
-        // Only now may another one look for a kept connection.
-        drop(self.permit);
-    }
-}
-
-/// A borrowed connection on which each statement is by itself.
-pub(crate) struct NoTransaction(pub(crate) Lease);
-
-/// Several statements without parameters, in one round trip.
-async fn run_script(connection: &mut MySqlConnection, script: &Arc<str>) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(AssertSqlSafe(Arc::clone(script))).execute(connection).await.map(drop)
 }

@@ -15,10 +15,11 @@ use messenger_core::store::{
 use crate::board::{Board, read_all_heads};
 use crate::commit::commit;
 use crate::events::read_heads;
+use crate::lease::Purpose;
 use crate::link::Link;
 use crate::migrate::MySqlMigrator;
 use crate::options::{MySqlOptions, OnPending};
-use crate::pool::{NoTransaction, Pool, Purpose};
+use crate::pool::Pool;
 use crate::sql::{Sql, read_number};
 
 /// Why a store could not be opened, in one line. Never shows the password.
@@ -95,8 +96,7 @@ impl Store for MySqlStore {
     }
 
     async fn read_latest(&self) -> StoreResult<Box<dyn Snapshot>> {
-        let lease = NoTransaction(self.pool.lease(Purpose::Ask).await?);
-        Ok(Box::new(Unit::new(Link::new(Box::new(lease)), self.partitions)))
+        Ok(Box::new(Unit::new(Link::new(Box::new(self.pool.lease(Purpose::Ask).await?)), self.partitions)))
     }
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
@@ -136,8 +136,9 @@ impl Store for MySqlStore {
     }
 
     async fn ping(&self) -> StoreResult<()> {
-        self.pool.lease(Purpose::Ping).await?.give_back();
-        Ok(())
+        let mut link = Link::new(Box::new(self.pool.lease(Purpose::Ask).await?));
+        link.rows(Sql::new("SELECT 1")).await?;
+        link.rollback().await
     }
 }
 

@@ -17,14 +17,14 @@ mod script;
 mod value;
 
 pub(crate) use columns::{Columns, read_id, read_number, unreadable};
-pub(crate) use script::{Answer, Script, read_all};
+pub(crate) use script::{Answer, Broken, Fixed, Script, read_all};
 pub(crate) use value::Value;
 
 use std::collections::BTreeMap;
 
 use messenger_core::clock::Timestamp;
 use messenger_core::page::TimeKey;
-use sqlx::mysql::{MySqlArguments, MySqlQueryResult, MySqlRow};
+use sqlx::mysql::MySqlArguments;
 use sqlx::{AssertSqlSafe, MySqlConnection};
 use uuid::Uuid;
 
@@ -199,25 +199,27 @@ impl Sql {
     }
 
     /// Sends it, for its rows.
-    pub(crate) async fn fetch_all(self, connection: &mut MySqlConnection) -> Result<Vec<MySqlRow>, sqlx::Error> {
+    pub(crate) async fn fetch_all(self, connection: &mut MySqlConnection) -> Result<Answer, sqlx::Error> {
         self.note();
-        match self.form()? {
+        let rows = match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).fetch_all(connection).await
             }
             Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(connection).await,
-        }
+        };
+        Ok(Answer { rows: rows?, ..Answer::default() })
     }
 
     /// Sends it, for what it does.
-    pub(crate) async fn execute(self, connection: &mut MySqlConnection) -> Result<MySqlQueryResult, sqlx::Error> {
+    pub(crate) async fn execute(self, connection: &mut MySqlConnection) -> Result<Answer, sqlx::Error> {
         self.note();
-        match self.form()? {
+        let done = match self.form()? {
             Form::Prepared(text, arguments) => {
                 sqlx::query_with(AssertSqlSafe(text), arguments).execute(connection).await
             }
             Form::WrittenOut(text) => sqlx::raw_sql(AssertSqlSafe(text)).execute(connection).await,
-        }
+        }?;
+        Ok(Answer { rows: Vec::new(), found: done.rows_affected(), last_insert_id: done.last_insert_id() })
     }
 
     #[cfg_attr(not(feature = "testing"), allow(clippy::unused_self, reason = "only checks ask what was sent"))]

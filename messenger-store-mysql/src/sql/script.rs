@@ -20,17 +20,51 @@ struct Expected {
     what: &'static str,
 }
 
-/// What a statement of a script answered.
+/// What a statement answered.
 #[derive(Default)]
 pub(crate) struct Answer {
-    rows: Vec<MySqlRow>,
-    found: u64,
+    /// Its rows.
+    pub(crate) rows: Vec<MySqlRow>,
+    /// How many rows a change found.
+    pub(crate) found: u64,
+    /// What the change left with `LAST_INSERT_ID`.
+    pub(crate) last_insert_id: u64,
+}
+
+/// Statements whose text is always the same, around the changing ones: what a
+/// unit of work begins or ends with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Fixed<'t> {
+    text: &'t str,
+    statements: usize,
+}
+
+impl<'t> Fixed<'t> {
+    /// Separated by `; `.
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, statements: if text.is_empty() { 0 } else { text.split("; ").count() } }
+    }
+}
+
+/// A script that was not carried out to its end.
+pub(crate) struct Broken {
+    /// What went wrong.
+    pub(crate) error: sqlx::Error,
+    /// How many statements were carried out before.
+    pub(crate) done: usize,
 }
 
 impl Script {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self { text: String::new(), expected: Vec::new() }
+    }
+
+    /// One of one statement.
+    pub(crate) fn of(sql: &Sql) -> Self {
+        let mut script = Self::new();
+        script.push(sql);
+        script
     }
 
     /// How many statements it has.
@@ -56,33 +90,50 @@ impl Script {
         self.expected.push(expected);
     }
 
-    /// Sends it; answers what each statement answered.
-    pub(crate) async fn send(&self, connection: &mut MySqlConnection) -> Result<Vec<Answer>, sqlx::Error> {
-        let mut answers = Vec::with_capacity(self.len());
-        if self.text.is_empty() {
-            return Ok(answers);
+    /// Sends it between two fixed parts; answers what each of its own
+    /// statements answered.
+    pub(crate) async fn send(
+        &self,
+        before: Fixed<'_>,
+        after: Fixed<'_>,
+        connection: &mut MySqlConnection,
+    ) -> Result<Vec<Answer>, Broken> {
+        let parts: Vec<_> = [before.text, &self.text, after.text].into_iter().filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
         }
-        #[cfg(feature = "testing")]
-        crate::testing::recording::note(|| self.text.clone());
+        if !self.text.is_empty() {
+            #[cfg(feature = "testing")]
+            crate::testing::recording::note(|| self.text.clone());
+        }
+        let mut answers = Vec::with_capacity(before.statements + self.len() + after.statements);
         let mut answer = Answer::default();
-        let mut stream = sqlx::raw_sql(AssertSqlSafe(self.text.as_str())).fetch_many(connection);
-        while let Some(step) = stream.try_next().await? {
-            match step {
-                Either::Right(row) => answer.rows.push(row),
-                Either::Left(end) => {
+        let text = parts.join("; ");
+        let mut stream = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+        loop {
+            match stream.try_next().await {
+                Ok(Some(Either::Right(row))) => answer.rows.push(row),
+                Ok(Some(Either::Left(end))) => {
                     answer.found = end.rows_affected();
+                    answer.last_insert_id = end.last_insert_id();
                     answers.push(std::mem::take(&mut answer));
                 }
+                Ok(None) => break,
+                Err(error) => return Err(Broken { error, done: answers.len() }),
             }
         }
+        let missing = (before.statements + self.len() + after.statements).saturating_sub(answers.len());
+        if missing > 0 {
+            let error = sqlx::Error::Protocol(format!("{missing} statements were not answered"));
+            return Err(Broken { error, done: answers.len() });
+        }
+        answers.drain(..before.statements);
+        answers.truncate(self.len());
         Ok(answers)
     }
 
     /// Whether each statement found what it had to.
     pub(crate) fn check(&self, answers: &[Answer]) -> StoreResult<()> {
-        if answers.len() != self.len() {
-            return Err(StoreError::Defect(format!("{} of {} statements were answered", answers.len(), self.len())));
-        }
         for (expected, answer) in self.expected.iter().zip(answers) {
             if let Some(Expected { rows, what }) = expected
                 && answer.found != *rows

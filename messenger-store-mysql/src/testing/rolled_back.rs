@@ -10,8 +10,9 @@ use sqlx::{Connection as _, MySqlConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::databases::{fail, open};
-use crate::link::{Link, Source};
-use crate::pool::End;
+use crate::lease::End;
+use crate::link::Link;
+use crate::source::Source;
 use crate::store::Unit;
 
 /// A store over one connection, on which everything happens in one outer
@@ -121,18 +122,16 @@ impl Store for RolledBackStore {
 
 struct Borrowed(OwnedMutexGuard<Shared>);
 
-#[async_trait]
 impl Source for Borrowed {
     fn connection(&mut self) -> &mut MySqlConnection {
         &mut self.0.connection
     }
 
-    async fn end(&mut self, end: End) -> Result<(), sqlx::Error> {
-        let script = match end {
+    fn closing(&self, end: End) -> &str {
+        match end {
             End::Commit => "RELEASE SAVEPOINT unit",
             End::Rollback => "ROLLBACK TO SAVEPOINT unit; RELEASE SAVEPOINT unit",
-        };
-        sqlx::raw_sql(script).execute(&mut self.0.connection).await.map(drop)
+        }
     }
 
     fn give_back(self: Box<Self>) {}

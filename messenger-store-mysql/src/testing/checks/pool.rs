@@ -85,15 +85,30 @@ pub(crate) async fn a_dropped_statement_costs_its_connection_only(server_url: St
 }
 
 /// The server drops kept connections (a restart, an administrator): nobody
-/// notices. One that is dropped under way is an error, and only there.
+/// notices, whatever the connection was borrowed for. One that is dropped under
+/// way is an error, and only there.
 pub(crate) async fn a_killed_connection_is_replaced_unnoticed(server_url: String) {
     let (fixture, store) = Fixture::store(server_url).await;
-    let (one, other) = (store.begin().await.expect("begun"), store.begin().await.expect("begun"));
-    one.rollback().await.expect("rolled back");
-    other.rollback().await.expect("rolled back");
-    kill_all(&fixture).await;
+    let keep_two_and_kill_them = async || {
+        let (mut one, mut other) = (store.begin().await.expect("begun"), store.begin().await.expect("begun"));
+        for tx in [&mut one, &mut other] {
+            tx.users().lock_users(&[user(1).id]).await.expect("read");
+        }
+        one.rollback().await.expect("rolled back");
+        other.rollback().await.expect("rolled back");
+        kill_all(&fixture).await;
+    };
+    keep_two_and_kill_them().await;
     store.ping().await.expect("alive");
-    kill_all(&fixture).await;
+    keep_two_and_kill_them().await;
+    for snapshot in [store.read(), store.read_latest()] {
+        let mut snapshot = snapshot.await.expect("read");
+        assert_eq!(snapshot.users().find_users(&[user(1).id]).await.expect("read"), []);
+        drop(snapshot);
+        keep_two_and_kill_them().await;
+    }
+    store.begin().await.expect("begun").commit(&[user_event(2)]).await.expect("committed");
+    keep_two_and_kill_them().await;
     let mut tx = store.begin().await.expect("begun");
     tx.users().insert_user(&user(1)).await.expect("inserted");
     kill_all(&fixture).await;
@@ -102,10 +117,12 @@ pub(crate) async fn a_killed_connection_is_replaced_unnoticed(server_url: String
     let mut snapshot = store.read().await.expect("read");
     assert!(snapshot.users().find_users(&[user(1).id]).await.expect("read").is_empty());
     drop(snapshot);
-    let tx = store.begin().await.expect("begun");
+    let mut tx = store.begin().await.expect("begun");
+    tx.users().lock_users(&[user(1).id]).await.expect("begun");
     kill_all(&fixture).await;
     let error = tx.commit(&[]).await.expect_err("gone");
     assert!(matches!(error, StoreError::OutcomeUnknown(_)), "COMMIT itself: {error}");
+    store.begin().await.expect("begun").commit(&[]).await.expect("nothing was done");
     store.close().await;
     fixture.drop_database().await;
 }
@@ -135,10 +152,11 @@ pub(crate) async fn a_silent_transaction_is_ended_by_the_server(server_url: Stri
     fixture.drop_database().await;
 }
 
-/// A snapshot begins when it is asked for, and sees nothing later.
+/// A snapshot begins with its first read, and sees nothing later.
 pub(crate) async fn a_snapshot_stays_as_it_was(server_url: String) {
     let (fixture, store) = Fixture::store(server_url).await;
     let mut snapshot = store.read().await.expect("read");
+    assert!(snapshot.users().find_users(&[user(3).id]).await.expect("read").is_empty());
     let mut tx = store.begin().await.expect("begun");
     tx.users().insert_user(&user(1)).await.expect("inserted");
     tx.commit(&[user_event(1)]).await.expect("committed");
