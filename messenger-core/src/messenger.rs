@@ -171,6 +171,11 @@ impl Messenger {
         Ok(self.inner.store.read().await?)
     }
 
+    /// The present, to ask one thing of.
+    pub(crate) async fn read_latest(&self) -> Result<Box<dyn Snapshot>> {
+        Ok(self.inner.store.read_latest().await?)
+    }
+
     /// Runs `work` as one transaction and commits what it did and recorded.
     ///
     /// A conflict with another transaction runs all of `work` again, a bounded

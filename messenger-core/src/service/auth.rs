@@ -95,7 +95,8 @@ impl Messenger {
     /// [`Refusal::InvalidCredentials`].
     pub async fn login(&self, login: Login) -> Result<SignedIn> {
         let (found, hash) = {
-            let mut snapshot = self.read().await?;
+            // What it says is compared once more below.
+            let mut snapshot = self.read_latest().await?;
             let found = match (Email::parse(&login.login), Username::parse(&login.login)) {
                 (Ok(email), _) => snapshot.users().find_user_by_email(&email).await?,
                 (_, Ok(username)) => snapshot.users().find_user_by_username(&username).await?,
@@ -184,7 +185,7 @@ impl Messenger {
             return Ok(viewer);
         }
         let moment = known.moment();
-        let session = self.read().await?.sessions().find_session(viewer.session_id).await?;
+        let session = self.read_latest().await?.sessions().find_session(viewer.session_id).await?;
         match session {
             Some(session) if session.user_id == viewer.user_id && !session.is_expired(now) => {
                 known.remember(moment, &session);

@@ -53,7 +53,7 @@ impl Messenger {
     /// What tells this database's log from any other: a random number that was
     /// drawn when it was made. All nodes on one database have it in common.
     pub async fn log_epoch(&self) -> Result<u64> {
-        Ok(self.read().await?.events().log_identity().await?.epoch)
+        Ok(self.read_latest().await?.events().log_identity().await?.epoch)
     }
 
     /// Whether the log goes on from a cursor.

@@ -51,7 +51,7 @@ impl Messenger {
         viewer: UserId,
         username: &Username,
     ) -> Result<FriendRequestSent> {
-        let found = self.read().await?.users().find_user_by_username(username).await?;
+        let found = self.read_latest().await?.users().find_user_by_username(username).await?;
         let addressee = found.ok_or(Refusal::UserNotFound)?.id;
         if addressee == viewer {
             return Err(not_oneself("username"));
@@ -118,7 +118,7 @@ impl Messenger {
         query: Option<&UserQuery>,
         page: PageRequest,
     ) -> Result<Page<Friend>> {
-        friends(&mut self.read().await?, viewer, query, &page).await
+        friends(&mut self.read_latest().await?, viewer, query, &page).await
     }
 
     /// The viewer's pending requests, latest first.
@@ -128,12 +128,12 @@ impl Messenger {
         direction: Direction,
         page: PageRequest,
     ) -> Result<Page<FriendRequest>> {
-        friend_requests(&mut self.read().await?, viewer, direction, &page).await
+        friend_requests(&mut self.read_latest().await?, viewer, direction, &page).await
     }
 
     /// Whom the viewer blocks, latest first.
     pub async fn list_blocks(&self, viewer: UserId, page: PageRequest) -> Result<Page<Friend>> {
-        blocks(&mut self.read().await?, viewer, &page).await
+        blocks(&mut self.read_latest().await?, viewer, &page).await
     }
 
     async fn change_pair(

@@ -19,7 +19,7 @@ impl Messenger {
     pub async fn purge_events(&self, keep: Duration) -> Result<u64> {
         let age = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
         let before = Timestamp::from_millis(self.inner.clock.now().as_millis().saturating_sub(age));
-        let floors = self.read().await?.events().log_floors().await?;
+        let floors = self.read_latest().await?.events().log_floors().await?;
         let mut purged = 0;
         for (partition, floor) in floors {
             let Some(last) = self.inner.store.find_position_before(partition, before).await? else { continue };

@@ -20,7 +20,7 @@ impl Messenger {
         let scope = ListScope::new("sessions", &[viewer.user_id.as_uuid().as_bytes()]);
         let slice = scope.slice(&page)?;
         let now = self.inner.clock.now();
-        let rows = self.read().await?.sessions().list_sessions(viewer.user_id, now, slice).await?;
+        let rows = self.read_latest().await?.sessions().list_sessions(viewer.user_id, now, slice).await?;
         Ok(scope.page(rows, |session| session))
     }
 
@@ -113,7 +113,7 @@ impl Messenger {
     ///
     /// [`Refusal::WrongPassword`], also for a user without one.
     pub async fn change_password(&self, viewer: &Viewer, current: &Password, new: &Password) -> Result<()> {
-        let stored = self.read().await?.credentials().find_password_hash(viewer.user_id).await?;
+        let stored = self.read_latest().await?.credentials().find_password_hash(viewer.user_id).await?;
         if self.inner.hasher.verify(current, stored.clone()).await? == Verdict::Wrong {
             return Err(Refusal::WrongPassword.into());
         }
@@ -141,7 +141,7 @@ impl Messenger {
         let mut purged = 0;
         loop {
             let now = self.inner.clock.now();
-            let expired = self.read().await?.sessions().find_expired_sessions(now, PURGE_BATCH).await?;
+            let expired = self.read_latest().await?.sessions().find_expired_sessions(now, PURGE_BATCH).await?;
             let mut ids: Vec<_> = expired.iter().map(|session| session.id).collect();
             ids.sort_unstable();
             if ids.is_empty() {

@@ -103,7 +103,7 @@ impl Messenger {
 
     /// The viewer's own account.
     pub async fn me(&self, viewer: UserId) -> Result<User> {
-        find_user(self.read().await?.users(), viewer).await
+        find_user(self.read_latest().await?.users(), viewer).await
     }
 
     /// Changes the viewer's own profile. Those who know the viewer are told of
@@ -162,7 +162,7 @@ impl Messenger {
         if ids.len() > MAX_IDS {
             return Err(InvalidValue::new(format!("must have at most {MAX_IDS} ids")).at("ids").into());
         }
-        let users = self.read().await?.users().find_users(ids).await?;
+        let users = self.read_latest().await?.users().find_users(ids).await?;
         let mut asked: Vec<UserId> = Vec::with_capacity(ids.len());
         for id in ids {
             if !asked.contains(id) {
@@ -177,7 +177,7 @@ impl Messenger {
     pub async fn search_users(&self, viewer: UserId, query: &UserQuery, page: PageRequest) -> Result<Page<User>> {
         let scope = ListScope::new("users", &[viewer.as_uuid().as_bytes(), query.folded().as_bytes()]);
         let slice = scope.slice(&page)?;
-        let rows = self.read().await?.users().search_users(query, slice).await?;
+        let rows = self.read_latest().await?.users().search_users(query, slice).await?;
         Ok(scope.page(rows, |user| user))
     }
 

@@ -66,15 +66,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The present, to read from: each call answers from a state of its own, no
     /// older than the call, and what one says need not fit what another says.
-    /// For who reads small things often, as the tailer does; a store that needs
-    /// no less for it than for [`read`](Self::read) leaves it out.
+    /// For who asks one thing, or small things often, as the tailer does; a
+    /// store that needs no less for it than for [`read`](Self::read) leaves it
+    /// out.
     async fn read_latest(&self) -> StoreResult<Box<dyn Snapshot>> {
         self.read().await
     }
 
-    /// A unit of work. It may begin with its first statement. Locks are taken by the `lock_*` methods, in the order
-    /// users by id, conversations by id, sessions by id, then the log's
-    /// counters by `commit`; whoever keeps to it never deadlocks.
+    /// A unit of work. It may begin with its first statement. Locks are taken
+    /// by the `lock_*` methods, in the order users by id, conversations by id,
+    /// sessions by id, then the log's counters by `commit`; whoever keeps to it
+    /// never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
 
     /// The last position of every partition, by one statement on the primary:
