@@ -18,7 +18,7 @@ use crate::service::ConversationView;
 use crate::service::history::HistoryAt;
 use crate::service::snapshot::ClientSnapshot;
 use crate::store::FriendRequest;
-use crate::user::User;
+use crate::user::{DmPolicy, PresencePolicy, User};
 
 /// What one user's client shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,12 +44,24 @@ struct ShownConversation {
     history: BTreeMap<Seq, Message>,
 }
 
+impl Shown {
+    fn each_user(&mut self, mut change: impl FnMut(&mut User)) {
+        change(&mut self.me);
+        self.friends.values_mut().chain(self.blocks.values_mut()).for_each(|(user, _)| change(user));
+        for request in self.incoming.values_mut().chain(self.outgoing.values_mut()) {
+            change(&mut request.requester);
+            change(&mut request.addressee);
+        }
+        self.conversations.values_mut().filter_map(|shown| shown.peer.as_mut()).for_each(change);
+    }
+}
+
 /// A client that follows the events.
 pub(super) struct Replica {
     messenger: Messenger,
     viewer: UserId,
     pub(super) cursor: Cursor,
-    pub(super) shown: Shown,
+    shown: Shown,
 }
 
 impl Replica {
@@ -165,18 +177,27 @@ impl Replica {
     }
 
     fn show_user(&mut self, user: &User) {
-        let show = |shown: &mut User| {
+        self.shown.each_user(|shown| {
             if shown.id == user.id {
                 shown.clone_from(user);
             }
-        };
-        show(&mut self.shown.me);
-        self.shown.friends.values_mut().chain(self.shown.blocks.values_mut()).for_each(|(shown, _)| show(shown));
-        for request in self.shown.incoming.values_mut().chain(self.shown.outgoing.values_mut()) {
-            show(&mut request.requester);
-            show(&mut request.addressee);
-        }
-        self.shown.conversations.values_mut().filter_map(|shown| shown.peer.as_mut()).for_each(show);
+        });
+    }
+
+    /// What is to be seen. Of others' own settings nobody is told, nor when
+    /// they changed.
+    pub(super) fn seen(&self) -> Shown {
+        let mut seen = self.shown.clone();
+        seen.each_user(|user| {
+            if user.id != self.viewer {
+                user.email = None;
+                user.dm_policy = DmPolicy::Friends;
+                user.presence_policy = PresencePolicy::Shared;
+                user.findable_by_email = false;
+                user.updated_at = user.created_at;
+            }
+        });
+        seen
     }
 
     /// Shows a conversation that is new to the viewer.

@@ -11,14 +11,19 @@ use crate::{MySqlOptions, MySqlStore};
 
 /// The ids of the server's other sessions on the check's database.
 async fn sessions_beside(connection: &mut MySqlConnection) -> Vec<u64> {
-    let rows = sqlx::raw_sql(
-        "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist \
-         WHERE db = DATABASE() AND id <> CONNECTION_ID()",
-    )
-    .fetch_all(connection)
-    .await
-    .expect("read");
-    rows.iter().map(|row| row.try_get(0).expect("a number")).collect()
+    let select = "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist \
+                  WHERE db = DATABASE() AND id <> CONNECTION_ID()";
+    for _ in 0..50 {
+        match sqlx::raw_sql(select).fetch_all(&mut *connection).await {
+            Ok(rows) => return rows.iter().map(|row| row.try_get(0).expect("a number")).collect(),
+            // MySQL cannot show a prepared statement with the bytes of an id in
+            // it, of anyone, while that runs.
+            Err(error) if error.to_string().contains("Cannot convert string") => {}
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the sessions could not be read")
 }
 
 async fn sessions(fixture: &Fixture) -> Vec<u64> {
