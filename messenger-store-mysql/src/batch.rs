@@ -33,8 +33,9 @@ impl Link {
         Ok((read_all(&found, read_conversation)?, read_all(&read, read_membership)?))
     }
 
-    /// Writes all rows of a batch.
-    pub(crate) async fn write_rows(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
+    /// Writes all rows of a batch, together with what comes next, which is the
+    /// lock of the log's counter most often.
+    pub(crate) fn write_rows(&mut self, rows: BatchRows<'_>) {
         let messages = last_of_each(rows.messages, |message| message.id);
         let conversations = last_of_each(rows.conversations, |conversation| conversation.id);
         let memberships = last_of_each(rows.memberships, |row| (row.conversation_id, row.user_id));
@@ -51,6 +52,6 @@ impl Link {
         for some in memberships.chunks(CHUNK) {
             script.push_on(&update_memberships(some), some.len(), "memberships");
         }
-        self.run_all(script).await
+        self.run_later(script);
     }
 }

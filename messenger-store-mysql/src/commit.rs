@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::events::read_head;
 use crate::failpoint::FailPoint;
 use crate::link::Link;
-use crate::sql::{CHUNK, Script, Sql};
+use crate::sql::{CHUNK, Script, Sql, read_all};
 
 /// Writes the events and what follows from them, and commits. Once the first
 /// counter is locked, every other node that writes to its partition waits, so
@@ -61,7 +61,7 @@ impl Link {
         let count = i64::try_from(count).map_err(|_| StoreError::Defect("too many events".to_owned()))?;
         let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
         sql.bind(count).then(") WHERE partition_id = ", partition.get());
-        let result = self.run(sql).await?;
+        let result = self.answers(Script::of(&sql)).await?.pop().unwrap_or_default();
         let head = i64::try_from(result.last_insert_id).unwrap_or_default();
         if result.found != 1 || head < count {
             return Err(self.missing_counter());
@@ -77,7 +77,8 @@ impl Link {
             sql.bind(partition.get());
         });
         sql.text(") ORDER BY partition_id FOR UPDATE");
-        let heads: BTreeMap<_, _> = self.all(sql, read_head).await?.into_iter().collect();
+        let answers = self.answers(Script::of(&sql)).await?;
+        let heads: BTreeMap<_, _> = read_all(&answers, read_head)?.into_iter().collect();
         if heads.len() == partitions.len() { Ok(heads) } else { Err(self.missing_counter()) }
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Link {
     // Taken when the unit of work ends.
     source: Option<Box<dyn Source>>,
     condition: Condition,
+    /// Changes that go to the server together with what comes next.
+    put_off: Option<Script>,
 }
 
 /// What is known of the connection and its transaction.
@@ -32,11 +34,12 @@ enum Condition {
 impl Link {
     /// A unit of work that has just begun.
     pub(crate) fn new(source: Box<dyn Source>) -> Self {
-        Self { source: Some(source), condition: Condition::Sound }
+        Self { source: Some(source), condition: Condition::Sound, put_off: None }
     }
 
     /// All rows.
     pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<MySqlRow>> {
+        self.catch_up().await?;
         let source = self.enter()?;
         let answer = if source.has_begun() {
             sql.fetch_all(source.connection()).await.map_err(|error| Failure::of(error, UniqueKey::Other))
@@ -74,6 +77,7 @@ impl Link {
 
     /// Carries out a change in which a taken primary key means `primary`.
     pub(crate) async fn run_keyed(&mut self, sql: Sql, primary: UniqueKey) -> StoreResult<Answer> {
+        self.catch_up().await?;
         let source = self.enter()?;
         let answer = if source.has_begun() {
             sql.execute(source.connection()).await.map_err(|error| Failure::of(error, primary))
@@ -99,12 +103,38 @@ impl Link {
     /// Carries out several statements in one round trip; answers what each
     /// answered.
     pub(crate) async fn answers(&mut self, script: Script) -> StoreResult<Vec<Answer>> {
+        let (script, put_off) = match self.put_off.take() {
+            Some(before) => (before.followed_by(&script), before.len()),
+            None => (script, 0),
+        };
+        let mut answers = self.send(&script).await?;
+        Ok(answers.split_off(put_off))
+    }
+
+    /// Carries out several changes together with what is asked next, which
+    /// fails if one of them does.
+    pub(crate) fn run_later(&mut self, script: Script) {
+        self.put_off = Some(match self.put_off.take() {
+            Some(before) => before.followed_by(&script),
+            None => script,
+        });
+    }
+
+    /// Carries out what was put off.
+    async fn catch_up(&mut self) -> StoreResult<()> {
+        match self.put_off.take() {
+            Some(script) => self.send(&script).await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    async fn send(&mut self, script: &Script) -> StoreResult<Vec<Answer>> {
         let source = self.enter()?;
         let answers = if source.has_begun() {
             let sent = script.send(Fixed::default(), Fixed::default(), source.connection()).await;
             sent.map_err(|broken| Failure::of(broken.error, UniqueKey::Other))
         } else {
-            source.begin(&script, UniqueKey::Other).await
+            source.begin(script, UniqueKey::Other).await
         };
         let answers = self.leave(answers)?;
         if let Err(error) = script.check(&answers) {
@@ -112,11 +142,6 @@ impl Link {
             return Err(error);
         }
         Ok(answers)
-    }
-
-    /// Carries out several changes in one round trip.
-    pub(crate) async fn run_all(&mut self, script: Script) -> StoreResult<()> {
-        self.answers(script).await.map(drop)
     }
 
     /// Makes the changes durable.
@@ -127,6 +152,7 @@ impl Link {
     /// Carries out the last changes and makes all of them durable, in one round
     /// trip: nothing that this side does, or fails to do, comes between them.
     pub(crate) async fn commit_with(mut self, script: &Script) -> StoreResult<()> {
+        self.catch_up().await?;
         let source = self.enter()?;
         if !source.has_begun() {
             // Nothing was asked, so there is nothing to keep.

@@ -157,7 +157,8 @@ pub trait Transaction: Send {
     /// [`update_messages`](MessageRepository::update_messages),
     /// [`update_conversations`](ConversationRepository::update_conversations)
     /// and [`update_memberships`](ConversationRepository::update_memberships),
-    /// with their errors. A store that can do all of it in one round trip should.
+    /// with their errors. A store that can do all of it in one round trip should;
+    /// it may put it off until `commit`, which then has those errors.
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         if !rows.sent.is_empty() {
             self.messages().insert_messages(rows.sent).await?;

@@ -15,6 +15,7 @@ pub(crate) struct Script {
 }
 
 /// How many rows an UPDATE must find, and what they are called.
+#[derive(Clone, Copy)]
 struct Expected {
     rows: u64,
     what: &'static str,
@@ -80,6 +81,13 @@ impl Script {
     /// Adds a statement that must find `rows` rows.
     pub(crate) fn push_on(&mut self, sql: &Sql, rows: usize, what: &'static str) {
         self.add(sql, Some(Expected { rows: rows as u64, what }));
+    }
+
+    /// This one and then another.
+    pub(crate) fn followed_by(&self, other: &Self) -> Self {
+        let separator = if self.text.is_empty() || other.text.is_empty() { "" } else { "; " };
+        let text = format!("{}{separator}{}", self.text, other.text);
+        Self { text, expected: [&self.expected[..], &other.expected[..]].concat() }
     }
 
     fn add(&mut self, sql: &Sql, expected: Option<Expected>) {

@@ -36,9 +36,9 @@ pub(crate) async fn what_is_frequent_takes_few_round_trips_whatever_its_size_and
     for size in [1, 100] {
         recording::start();
         batch(&store, size).await;
-        // The locks and memberships, what was sent before, the rows, the
-        // counters, the log.
-        expect(&mut explainer, &format!("a batch of {size}"), 5, recording::stop()).await;
+        // The locks and memberships, what was sent before, the rows with the
+        // counters, the log with COMMIT.
+        expect(&mut explainer, &format!("a batch of {size}"), 4, recording::stop()).await;
     }
     reads(&store, &mut explainer).await;
     explainer.close().await.expect("closed");
