@@ -31,6 +31,7 @@ pub mod store;
 mod text;
 pub mod token;
 pub mod user;
+pub mod user_search;
 
 pub use error::{Error, Result};
 pub use messenger::{Messenger, MessengerBuilder};
