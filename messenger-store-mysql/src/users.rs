@@ -130,7 +130,7 @@ impl UserRepository for Link {
         Ok(())
     }
 
-    async fn update_user(&mut self, user: &User) -> StoreResult<()> {
+    async fn update_user(&mut self, _before: &User, user: &User) -> StoreResult<()> {
         let mut sql = Sql::new("UPDATE users SET email = ");
         sql.bind(user.email.as_ref().map(Email::as_str))
             .then(", display_name = ", user.display_name.as_str())

@@ -110,7 +110,7 @@ async fn who_is_next_reads_what_a_caller_that_gave_up_has_committed() {
     let mut tx = test.begin().await;
     let [mut changed] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
     changed.updated_at = fixtures::at(7);
-    tx.users().update_user(&changed).await.expect("updates");
+    tx.users().update_user(&fixtures::user(1), &changed).await.expect("updates");
     fail::cfg("sqlite::commit::before", "sleep(300)").expect("a valid action");
     let given_up = tokio::time::timeout(Duration::from_millis(50), tx.commit(&[])).await;
     assert!(given_up.is_err(), "{given_up:?}");

@@ -42,7 +42,7 @@ async fn a_snapshot_sees_one_state(nodes: &Nodes) -> Outcome {
     let mut snapshot = here.read().await?;
     assert_eq!(snapshot.users().find_users(&[ada.id]).await?, std::slice::from_ref(&ada));
     let changed = User { dm_policy: DmPolicy::Everyone, ..ada.clone() };
-    there.change(async |tx| tx.users().update_user(&changed).await).await?;
+    there.change(async |tx| tx.users().update_user(&ada, &changed).await).await?;
     there.put_messages(&[there.new_message(&group, 4, &ada, "later")]).await?;
     let fact = Fact::UserUpdated { user_id: ada.id };
     there.record(&[there.event(Audience::User(ada.id), fact, &ada)]).await?;
@@ -86,8 +86,8 @@ async fn who_locks_a_user_sees_what_the_one_before_wrote(nodes: &Nodes) -> Outco
     let waiting = lock_later(&there, ada.id);
     sleep(A_WHILE).await;
     assert!(!waiting.is_finished(), "the lock is held");
-    let changed = User { dm_policy: DmPolicy::Everyone, ..ada };
-    tx.users().update_user(&changed).await?;
+    let changed = User { dm_policy: DmPolicy::Everyone, ..ada.clone() };
+    tx.users().update_user(&ada, &changed).await?;
     tx.commit(&[]).await?;
     let (locked, found) = waiting.await??;
     assert_eq!((locked, found), (vec![changed.clone()], vec![changed]));
@@ -123,11 +123,12 @@ async fn after_a_lock_reads_see_what_was_committed(nodes: &Nodes) -> Outcome {
     let ada = here.put_user("ada").await?;
     let mut tx = here.begin().await?;
     assert_eq!(tx.users().find_users(&[ada.id]).await?, std::slice::from_ref(&ada));
-    let (w, changed) = (there.clone(), User { dm_policy: DmPolicy::Everyone, ..ada.clone() });
+    let (w, before) = (there.clone(), ada.clone());
+    let changed = User { dm_policy: DmPolicy::Everyone, ..ada.clone() };
     let expected = changed.clone();
     let changing = tokio::spawn(async move {
         let mut tx = w.store.begin().await?;
-        tx.users().update_user(&changed).await?;
+        tx.users().update_user(&before, &changed).await?;
         tx.commit(&[]).await
     });
     sleep(A_WHILE).await;
@@ -171,7 +172,7 @@ async fn a_dropped_transaction_frees_its_locks(nodes: &Nodes) -> Outcome {
     for _ in 0..10 {
         let mut tx = here.begin().await?;
         tx.users().lock_users(&[ada.id]).await?;
-        tx.users().update_user(&User { dm_policy: DmPolicy::Everyone, ..ada.clone() }).await?;
+        tx.users().update_user(&ada, &User { dm_policy: DmPolicy::Everyone, ..ada.clone() }).await?;
         drop(tx);
         let (locked, _) = timeout(Duration::from_secs(3), lock_later(&there, ada.id)).await???;
         assert_eq!(locked, std::slice::from_ref(&ada));
@@ -246,8 +247,8 @@ async fn snapshots_do_not_hold_up_writers(nodes: &Nodes) -> Outcome {
     let ada = here.put_user("ada").await?;
     let mut snapshot = here.read().await?;
     snapshot.users().find_users(&[ada.id]).await?;
-    let changed = User { updated_at: there.clock.tick(), dm_policy: DmPolicy::Everyone, ..ada };
-    let writing = there.change(async |tx| tx.users().update_user(&changed).await);
+    let changed = User { updated_at: there.clock.tick(), dm_policy: DmPolicy::Everyone, ..ada.clone() };
+    let writing = there.change(async |tx| tx.users().update_user(&ada, &changed).await);
     timeout(Duration::from_secs(3), writing).await??;
     drop(snapshot);
     assert_eq!(here.read().await?.users().find_users(&[changed.id]).await?[0].updated_at, there.clock.now());

@@ -148,7 +148,7 @@ async fn any_number_of_users_have_no_email(w: &World) -> Outcome {
 async fn an_update_writes_all_but_id_username_and_creation(w: &World) -> Outcome {
     let before = w.put_user("ada").await?;
     let after = User { id: before.id, ..full(w, "lovelace") };
-    w.change(async |tx| tx.users().update_user(&after).await).await?;
+    w.change(async |tx| tx.users().update_user(&before, &after).await).await?;
     let expected = User { username: before.username, created_at: before.created_at, ..after };
     assert_eq!(find(w, before.id).await?, Some(expected));
     Ok(())
@@ -157,8 +157,8 @@ async fn an_update_writes_all_but_id_username_and_creation(w: &World) -> Outcome
 async fn an_update_takes_things_away(w: &World) -> Outcome {
     let before = full(w, "ada");
     w.put([&before]).await?;
-    let after = User { email: None, bio: None, avatar_url: None, findable_by_email: false, ..before };
-    w.change(async |tx| tx.users().update_user(&after).await).await?;
+    let after = User { email: None, bio: None, avatar_url: None, findable_by_email: false, ..before.clone() };
+    w.change(async |tx| tx.users().update_user(&before, &after).await).await?;
     assert_eq!(find(w, after.id).await?, Some(after));
     Ok(())
 }
@@ -167,7 +167,7 @@ async fn an_update_to_a_taken_email_is_named(w: &World) -> Outcome {
     let (ada, bob) = (full(w, "ada"), full(w, "bob"));
     w.put([&ada, &bob]).await?;
     let thief = User { email: ada.email, ..bob.clone() };
-    let stolen = w.change(async |tx| tx.users().update_user(&thief).await).await;
+    let stolen = w.change(async |tx| tx.users().update_user(&bob, &thief).await).await;
     assert_eq!(unique(stolen), UniqueKey::Email);
     assert_eq!(find(w, bob.id).await?, Some(bob));
     Ok(())
@@ -175,16 +175,16 @@ async fn an_update_to_a_taken_email_is_named(w: &World) -> Outcome {
 
 async fn an_update_touches_nobody_else(w: &World) -> Outcome {
     let [ada, bob] = w.put_users(["ada", "bob"]).await?;
-    let after = User { dm_policy: DmPolicy::Everyone, presence_policy: PresencePolicy::Hidden, ..ada };
-    w.change(async |tx| tx.users().update_user(&after).await).await?;
+    let after = User { dm_policy: DmPolicy::Everyone, presence_policy: PresencePolicy::Hidden, ..ada.clone() };
+    w.change(async |tx| tx.users().update_user(&ada, &after).await).await?;
     assert_eq!(find(w, bob.id).await?, Some(bob));
     Ok(())
 }
 
 async fn a_renamed_user_is_searched_by_the_new_name(w: &World) -> Outcome {
     let ada = w.put_user("ada").await?;
-    let renamed = User { display_name: DisplayName::parse("COUNTESS").expect("a display name"), ..ada };
-    w.change(async |tx| tx.users().update_user(&renamed).await).await?;
+    let renamed = User { display_name: DisplayName::parse("COUNTESS").expect("a display name"), ..ada.clone() };
+    w.change(async |tx| tx.users().update_user(&ada, &renamed).await).await?;
     let query = UserQuery::parse("countess").expect("a query");
     assert_eq!(w.read().await?.users().search_users(&query, first(10)).await?.items, [renamed]);
     Ok(())
@@ -202,10 +202,10 @@ async fn users_are_locked_in_the_order_of_their_ids(w: &World) -> Outcome {
 
 async fn a_lock_answers_what_the_transaction_wrote(w: &World) -> Outcome {
     let ada = w.put_user("ada").await?;
-    let changed = User { dm_policy: DmPolicy::Everyone, ..ada };
+    let changed = User { dm_policy: DmPolicy::Everyone, ..ada.clone() };
     let locked = w
         .change(async |tx| {
-            tx.users().update_user(&changed).await?;
+            tx.users().update_user(&ada, &changed).await?;
             tx.users().lock_users(&[changed.id]).await
         })
         .await?;

@@ -135,7 +135,7 @@ impl Messenger {
                 change.conversations().lock_conversations(&direct).await?;
             }
             user.updated_at = change.now();
-            change.users().update_user(&user).await?;
+            change.users().update_user(&before, &user).await?;
             let audience = if shown_changed { Audience::Acquaintances(viewer) } else { Audience::User(viewer) };
             change.record(viewer, audience, Fact::UserUpdated { user_id: viewer });
             change.done(user)

@@ -22,7 +22,9 @@ pub trait UserQueries: Send {
     /// Users whose username or folded display name contains the query, or who
     /// are findable by email and whose email it is; ordered by
     /// [`MatchRank`](crate::user::MatchRank), then username. Every character of
-    /// the query stands for itself: there are no wildcards.
+    /// the query stands for itself: there are no wildcards. How long it takes
+    /// must not depend on the users who do not match; see
+    /// [`user_search`](crate::user_search).
     async fn search_users(&mut self, query: &UserQuery, slice: Slice<SearchKey>) -> StoreResult<Rows<User, SearchKey>>;
 }
 
@@ -39,6 +41,7 @@ pub trait UserRepository: UserQueries {
     async fn insert_user(&mut self, user: &User) -> StoreResult<()>;
 
     /// Writes everything but `id`, `username` and `created_at` of a stored
-    /// user. A taken email is `Unique(Email)`.
-    async fn update_user(&mut self, user: &User) -> StoreResult<()>;
+    /// user, who is `before` until then: read under the lock, it tells what a
+    /// search no longer finds. A taken email is `Unique(Email)`.
+    async fn update_user(&mut self, before: &User, user: &User) -> StoreResult<()>;
 }

@@ -127,7 +127,7 @@ impl UserRepository for Handle {
         .await
     }
 
-    async fn update_user(&mut self, user: &User) -> StoreResult<()> {
+    async fn update_user(&mut self, _before: &User, user: &User) -> StoreResult<()> {
         let user = user.clone();
         self.change(move |connection| {
             let mut update = connection.prepare_cached(

@@ -23,7 +23,7 @@ async fn change(test: &TestStore, n: i64) {
     let mut changed = user(1);
     changed.updated_at = at(n);
     let mut tx = test.begin().await;
-    tx.users().update_user(&changed).await.expect("updates");
+    tx.users().update_user(&user(1), &changed).await.expect("updates");
     tx.commit(&[]).await.expect("commits");
     test.store.see_to_log(THRESHOLDS).await;
 }

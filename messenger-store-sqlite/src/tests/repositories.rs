@@ -53,7 +53,7 @@ async fn users(tx: &mut dyn Transaction) {
     (ada.display_name, ada.findable_by_email) = (DisplayName::parse("50%_Ünï").expect("valid"), true);
     (ada.bio, ada.avatar_url, ada.dm_policy) = (None, None, DmPolicy::Everyone);
     tx.users().insert_user(&user(1)).await.expect("inserts");
-    tx.users().update_user(&ada).await.expect("updates");
+    tx.users().update_user(&user(1), &ada).await.expect("updates");
     for n in [2, 12] {
         tx.users().insert_user(&user(n)).await.expect("inserts");
     }

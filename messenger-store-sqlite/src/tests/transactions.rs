@@ -32,7 +32,7 @@ async fn nothing_is_written_that_follows_from_what_another_process_changed() {
     let [mut read] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
     change();
     read.updated_at = at(7);
-    let written = tx.users().update_user(&read).await;
+    let written = tx.users().update_user(&user(1), &read).await;
     assert!(matches!(written, Err(StoreError::Conflict(_))), "{written:?}");
     drop(tx);
 
@@ -40,7 +40,7 @@ async fn nothing_is_written_that_follows_from_what_another_process_changed() {
     let mut tx = test.begin().await;
     let [mut read] = tx.users().lock_users(&[user_id(1)]).await.expect("reads").try_into().expect("one");
     read.updated_at = at(7);
-    tx.users().update_user(&read).await.expect("nobody has written since");
+    tx.users().update_user(&user(1), &read).await.expect("nobody has written since");
     tx.commit(&[]).await.expect("commits");
     let [stored] = test.find_users(&[user_id(1)]).await.try_into().expect("one");
     assert_eq!((stored.bio.map(|bio| bio.as_str().to_owned()), stored.updated_at), (Some("changed".to_owned()), at(7)));
@@ -133,7 +133,7 @@ async fn what_breaks_a_rule_is_not_stored() {
     drop(tx);
 
     let mut tx = test.begin().await;
-    let missing = tx.users().update_user(&user(9)).await;
+    let missing = tx.users().update_user(&user(9), &user(9)).await;
     assert!(matches!(missing, Err(StoreError::Defect(_))), "{missing:?}");
 }
 

@@ -52,7 +52,7 @@ async fn a_taken_email() {
     assert_taken(UniqueKey::Email, |tx| Box::pin(async move { tx.users().insert_user(&other).await })).await;
     let mut second = user(2);
     second.email = user(1).email;
-    assert_taken(UniqueKey::Email, |tx| Box::pin(async move { tx.users().update_user(&second).await })).await;
+    assert_taken(UniqueKey::Email, |tx| Box::pin(async move { tx.users().update_user(&user(2), &second).await })).await;
 }
 
 #[tokio::test]

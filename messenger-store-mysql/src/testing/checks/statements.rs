@@ -55,7 +55,7 @@ async fn users(tx: &mut dyn Transaction) {
     ada.dm_policy = DmPolicy::Everyone;
     ada.findable_by_email = true;
     ada.updated_at = at(2);
-    tx.users().update_user(&ada).await.expect("updated");
+    tx.users().update_user(&user(1), &ada).await.expect("updated");
     let none = UserId::from_uuid(uuid(99));
     let found = tx.users().find_users(&[user(3).id, ada.id, none, ada.id]).await.expect("read");
     assert_eq!(found.len(), 2);
