@@ -20,7 +20,15 @@ pub(super) const CASES: &[Case] = isolated!("store_search":
     a_backslash_stands_for_itself,
     quotes_and_nul_do_no_harm,
     accents_and_letters_of_other_scripts_are_not_confused,
+    the_pieces_of_a_long_query_must_stand_together,
+    a_query_is_not_found_across_two_names,
+    names_of_one_and_two_characters_are_found,
+    an_infix_of_one_or_two_characters_is_found_in_any_script,
+    who_matches_in_two_ways_is_found_once_by_the_better_one,
+    a_changed_display_name_is_found_and_the_old_one_is_not,
+    a_name_that_was_not_committed_is_not_found,
     pages_join_without_gaps_or_repeats,
+    pages_join_where_nearly_all_match,
     a_page_begins_after_its_key_even_when_that_user_is_gone,
 );
 
@@ -149,6 +157,125 @@ async fn accents_and_letters_of_other_scripts_are_not_confused(w: &World) -> Out
     assert_eq!(search(w, "rené").await?, ["u_1"]);
     assert_eq!(search(w, "rene").await?, ["u_2"]);
     assert_eq!(search(w, "weiß").await?, ["u_3"]);
+    Ok(())
+}
+
+async fn the_pieces_of_a_long_query_must_stand_together(w: &World) -> Outcome {
+    // Each has all pieces of three characters, in another place or order.
+    put(w, &[("u_1", "abcdxbcde"), ("u_2", "cdeabcdbcd"), ("u_3", "abcde")]).await?;
+    assert_eq!(search(w, "abcde").await?, ["u_3"]);
+    assert_eq!(search(w, "bcdeabcd").await?, Vec::<String>::new());
+    put(w, &[("u_4", "annx annabel"), ("u_5", "annabel annx")]).await?;
+    assert_eq!(search(w, "annabel").await?, ["u_5", "u_4"]);
+    Ok(())
+}
+
+async fn a_query_is_not_found_across_two_names(w: &World) -> Outcome {
+    put(w, &[("ada", "Lovelace"), ("love", "Ada")]).await?;
+    for query in ["dal", "al", "adalove", "ada love", "adalovelace", "celove", "lovea", "ea"] {
+        assert_eq!(search(w, query).await?, Vec::<String>::new(), "{query}");
+    }
+    Ok(())
+}
+
+async fn names_of_one_and_two_characters_are_found(w: &World) -> Outcome {
+    put(w, &[("u_1", "Ж"), ("u_2", "愛"), ("u_3", "Жу"), ("u_4", "🦀🦀")]).await?;
+    assert_eq!(search(w, "ж").await?, ["u_1", "u_3"]);
+    assert_eq!(search(w, "жу").await?, ["u_3"]);
+    assert_eq!(search(w, "жук").await?, Vec::<String>::new());
+    assert_eq!(search(w, "愛").await?, ["u_2"]);
+    assert_eq!(search(w, "🦀🦀").await?, ["u_4"]);
+    assert_eq!(search(w, "🦀🦀🦀").await?, Vec::<String>::new());
+    Ok(())
+}
+
+async fn an_infix_of_one_or_two_characters_is_found_in_any_script(w: &World) -> Outcome {
+    put(w, &[("u_1", "Зоя Ц"), ("u_2", "勒芙蕾絲"), ("u_3", "x ß y"), ("u_4", "crab🦀")]).await?;
+    assert_eq!(search(w, "я").await?, ["u_1"]);
+    assert_eq!(search(w, "я ц").await?, ["u_1"]);
+    assert_eq!(search(w, "芙蕾").await?, ["u_2"]);
+    assert_eq!(search(w, "ß").await?, ["u_3"]);
+    // A space at an end tells apart too, where it is not trimmed.
+    assert_eq!(search(w, "x ß").await?, ["u_3"]);
+    assert_eq!(search(w, "b🦀").await?, ["u_4"]);
+    Ok(())
+}
+
+async fn who_matches_in_two_ways_is_found_once_by_the_better_one(w: &World) -> Outcome {
+    let email = Some(Email::parse("x@example.org").expect("an email"));
+    let by_email = User {
+        email,
+        findable_by_email: true,
+        display_name: DisplayName::parse("mail x@example.org").expect("a display name"),
+        ..w.new_user("zoe")
+    };
+    w.put([&by_email]).await?;
+    put(w, &[("bert", "x@example.org"), ("anna", "Anna of Annas"), ("ann", "Joann"), ("joann", "Ann")]).await?;
+    assert_eq!(search(w, "x@example.org").await?, ["zoe", "bert"]);
+    for query in ["ann", "an", "a"] {
+        assert_eq!(search(w, query).await?[..3], ["ann", "anna", "joann"], "{query}");
+    }
+    Ok(())
+}
+
+async fn a_changed_display_name_is_found_and_the_old_one_is_not(w: &World) -> Outcome {
+    let name = |text| DisplayName::parse(text).expect("a display name");
+    let ada = User { display_name: name("Augusta King"), ..w.new_user("ada") };
+    w.put([&ada]).await?;
+    let countess = User { display_name: name("Countess King"), ..ada.clone() };
+    w.change(async |tx| tx.users().update_user(&ada, &countess).await).await?;
+    for query in ["c", "cou", "countess", "ss k", "king", "g", "ada"] {
+        assert_eq!(search(w, query).await?, ["ada"], "{query}");
+    }
+    for query in ["au", "gus", "augusta", "ta king"] {
+        assert_eq!(search(w, query).await?, Vec::<String>::new(), "{query}");
+    }
+    // And back; a piece of the username was a piece of the name's, too.
+    let same = User { display_name: name("Ada"), ..ada.clone() };
+    w.change(async |tx| tx.users().update_user(&countess, &same).await).await?;
+    w.change(async |tx| tx.users().update_user(&same, &ada).await).await?;
+    for query in ["ad", "da", "augusta", "a k"] {
+        assert_eq!(search(w, query).await?, ["ada"], "{query}");
+    }
+    assert_eq!(search(w, "countess").await?, Vec::<String>::new());
+    Ok(())
+}
+
+async fn a_name_that_was_not_committed_is_not_found(w: &World) -> Outcome {
+    let mut tx = w.begin().await?;
+    tx.users().insert_user(&w.new_user("lovelace")).await?;
+    assert_eq!(tx.users().search_users(&query("vel"), first(10)).await?.items.len(), 1);
+    tx.rollback().await?;
+    assert_eq!(search(w, "vel").await?, Vec::<String>::new());
+    w.put_user("lovelace").await?;
+    assert_eq!(search(w, "vel").await?, ["lovelace"]);
+    Ok(())
+}
+
+async fn pages_join_where_nearly_all_match(w: &World) -> Outcome {
+    let named: Vec<_> = (0..9)
+        .flat_map(|n| {
+            [
+                (format!("user{n}"), format!("User {n}")),
+                (format!("a{n}x"), format!("User {n}")),
+                (format!("z{n}x"), format!("A user {n}")),
+                (format!("m{n}user"), "M".to_owned()),
+            ]
+        })
+        .collect();
+    let named: Vec<_> = named.iter().map(|(username, name)| (username.as_str(), name.as_str())).collect();
+    put(w, &named).await?;
+    put(w, &[("user", "Someone"), ("nobody", "No one")]).await?;
+    for (text, count) in [("u", 37), ("us", 37), ("use", 37), ("user", 37), ("user ", 37), ("user 1", 3), ("ser 8", 3)]
+    {
+        let all = search(w, text).await?;
+        assert_eq!(all.len(), count, "{text}");
+        for limit in [1, 4, 9, 10, 18, 36, 37] {
+            let read = async |slice| w.read().await?.users().search_users(&query(text), slice).await;
+            let walked: Vec<_> = walk(limit, read).await?.into_iter().map(|user| user.username.to_string()).collect();
+            assert_eq!(walked, all, "{text} in pages of {limit}");
+        }
+    }
     Ok(())
 }
 
