@@ -39,6 +39,7 @@ macro_rules! migrations {
 pub(crate) const MIGRATIONS: &[Migration] = migrations![
     1 "initial" "0001_initial",
     2 "presence" "0002_presence",
+    3 "user_terms" "0003_user_terms",
 ];
 
 #[cfg(test)]

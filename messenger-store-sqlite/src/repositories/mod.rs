@@ -10,4 +10,6 @@ pub(crate) mod events;
 mod friendships;
 pub(crate) mod messages;
 mod sessions;
+mod user_search;
+mod user_terms;
 mod users;

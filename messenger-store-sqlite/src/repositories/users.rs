@@ -3,12 +3,15 @@ use messenger_core::id::UserId;
 use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UserQueries, UserRepository};
 use messenger_core::user::{AvatarUrl, Bio, Email, User, UserQuery, Username};
-use rusqlite::{Connection, OptionalExtension as _, named_params, params};
+use messenger_core::user_search::{UserSearch, user_terms};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::user_search::search_users;
+use super::user_terms::{delete_terms, insert_terms};
 use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
-use crate::rows::{USER_COLUMNS, one_more, user, user_columns};
+use crate::rows::{user, user_columns};
 
 #[async_trait]
 impl UserQueries for Handle {
@@ -44,47 +47,14 @@ impl UserQueries for Handle {
     }
 
     async fn search_users(&mut self, query: &UserQuery, slice: Slice<SearchKey>) -> StoreResult<Rows<User, SearchKey>> {
-        let query = query.clone();
+        let search = UserSearch::new(query, slice.after.as_ref());
+        let limit = slice.limit;
+        // Who has the terms of a long query and does not match is looked at too,
+        // and the limit does not bound how many do.
         self.call_long(move |connection| {
-            // instr and substr compare characters; LIKE has wildcards. The
-            // whole table is read: no index helps to find an infix.
-            let mut select = connection.prepare_cached(concat!(
-                "WITH ranked AS MATERIALIZED (
-                     SELECT id, username, CASE
-                         WHEN username = :query OR (findable_by_email AND email = :email) THEN 0
-                         WHEN substr(username, 1, length(:query)) = :query THEN 1
-                         WHEN substr(display_name_folded, 1, length(:query)) = :query THEN 2
-                         WHEN instr(username, :query) > 0 OR instr(display_name_folded, :query) > 0 THEN 3
-                     END AS rank
-                     FROM users
-                 ), page AS MATERIALIZED (
-                     SELECT id, username, rank FROM ranked
-                     WHERE rank IS NOT NULL AND (rank, username) > (:rank, :username)
-                     ORDER BY rank, username LIMIT :limit
-                 )
-                 SELECT ",
-                user_columns!("u"),
-                ", p.rank FROM page p JOIN users u ON u.id = p.id ORDER BY p.rank, p.username"
-            ))?;
-            let email = query.as_email();
-            // Ranks begin at 0, so that all come after -1.
-            let (rank, username) = slice.after.map_or((-1, String::new()), |key| (i64::from(key.rank), key.username));
-            let found = select
-                .query_map(
-                    named_params! {
-                        ":query": query.folded(),
-                        ":email": email.as_ref().map(Email::as_str),
-                        ":rank": rank,
-                        ":username": username,
-                        ":limit": one_more(slice.limit),
-                    },
-                    |row| Ok((user(row, 0)?, row.get(USER_COLUMNS)?)),
-                )?
-                .collect::<rusqlite::Result<Vec<(User, u8)>>>()?;
-            let page = Rows::cut(found, slice.limit, |(user, rank)| SearchKey {
-                rank: *rank,
-                username: user.username.to_string(),
-            });
+            let found = search_users(connection, &search, limit)?;
+            let page =
+                Rows::cut(found, limit, |(user, rank)| SearchKey { rank: *rank, username: user.username.to_string() });
             Ok(Rows { items: page.items.into_iter().map(|(user, _)| user).collect(), next: page.next })
         })
         .await
@@ -122,13 +92,13 @@ impl UserRepository for Handle {
                 user.created_at.as_millis(),
                 user.updated_at.as_millis(),
             ])?;
-            Ok(())
+            insert_terms(connection, &user.username, user_terms(&user.username, &user.display_name))
         })
         .await
     }
 
-    async fn update_user(&mut self, _before: &User, user: &User) -> StoreResult<()> {
-        let user = user.clone();
+    async fn update_user(&mut self, before: &User, user: &User) -> StoreResult<()> {
+        let (before, user) = (before.clone(), user.clone());
         self.change(move |connection| {
             let mut update = connection.prepare_cached(
                 "UPDATE users
@@ -148,7 +118,16 @@ impl UserRepository for Handle {
                 user.findable_by_email,
                 user.updated_at.as_millis(),
             ])?;
-            if updated == 0 { Err(not_stored("the user")) } else { Ok(()) }
+            if updated == 0 {
+                return Err(not_stored("the user"));
+            }
+            if user.display_name == before.display_name {
+                return Ok(());
+            }
+            let terms = |display_name| user_terms(&before.username, display_name);
+            let (old, new) = (terms(&before.display_name), terms(&user.display_name));
+            delete_terms(connection, &before.username, old.difference(&new).cloned())?;
+            insert_terms(connection, &before.username, new.difference(&old).cloned())
         })
         .await
     }
