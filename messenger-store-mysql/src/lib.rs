@@ -49,6 +49,8 @@ mod sql;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod user_search;
+mod user_terms;
 mod users;
 
 pub use migrate::MySqlMigrator;

@@ -107,8 +107,15 @@ impl Link {
             Some(before) => (before.followed_by(&script), before.len()),
             None => (script, 0),
         };
-        let mut answers = self.send(&script).await?;
+        let mut answers = self.send(&script, UniqueKey::Other).await?;
         Ok(answers.split_off(put_off))
+    }
+
+    /// Carries out several changes in one round trip, in which a taken primary
+    /// key means `primary`.
+    pub(crate) async fn run_all_keyed(&mut self, script: Script, primary: UniqueKey) -> StoreResult<()> {
+        self.catch_up().await?;
+        self.send(&script, primary).await.map(drop)
     }
 
     /// Carries out several changes together with what is asked next, which
@@ -123,18 +130,18 @@ impl Link {
     /// Carries out what was put off.
     async fn catch_up(&mut self) -> StoreResult<()> {
         match self.put_off.take() {
-            Some(script) => self.send(&script).await.map(drop),
+            Some(script) => self.send(&script, UniqueKey::Other).await.map(drop),
             None => Ok(()),
         }
     }
 
-    async fn send(&mut self, script: &Script) -> StoreResult<Vec<Answer>> {
+    async fn send(&mut self, script: &Script, primary: UniqueKey) -> StoreResult<Vec<Answer>> {
         let source = self.enter()?;
         let answers = if source.has_begun() {
             let sent = script.send(Fixed::default(), Fixed::default(), source.connection()).await;
-            sent.map_err(|broken| Failure::of(broken.error, UniqueKey::Other))
+            sent.map_err(|broken| Failure::of(broken.error, primary))
         } else {
-            source.begin(script, UniqueKey::Other).await
+            source.begin(script, primary).await
         };
         let answers = self.leave(answers)?;
         if let Err(error) = script.check(&answers) {

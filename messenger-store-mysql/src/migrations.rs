@@ -36,6 +36,12 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         up: include_str!("../migrations/0002_presence.up.sql"),
         down: include_str!("../migrations/0002_presence.down.sql"),
     },
+    Migration {
+        version: 3,
+        name: "user_terms",
+        up: include_str!("../migrations/0003_user_terms.up.sql"),
+        down: include_str!("../migrations/0003_user_terms.down.sql"),
+    },
 ];
 
 /// The statements of a script: each ends with a `;` at the end of a line.

@@ -5,9 +5,12 @@ use messenger_core::id::UserId;
 use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UniqueKey, UserQueries, UserRepository};
 use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, UserQuery, Username};
+use messenger_core::user_search::{UserSearch, user_terms};
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, sorted_ids, unreadable};
+use crate::sql::{CHUNK, Columns, Script, Sql, sorted_ids, unreadable};
+use crate::user_search::search_users;
+use crate::user_terms::{delete_terms, insert_terms};
 
 /// The columns that [`read_user`] reads, of a table called `u`.
 macro_rules! user_columns {
@@ -60,25 +63,8 @@ impl UserQueries for Link {
     }
 
     async fn search_users(&mut self, query: &UserQuery, slice: Slice<SearchKey>) -> StoreResult<Rows<User, SearchKey>> {
-        let folded = query.folded();
-        let email = query.as_email();
-        // LOCATE, unlike LIKE, knows no wildcards.
-        let mut sql = Sql::new("SELECT u.match_rank, ");
-        sql.text(user_columns!())
-            .then(" FROM (SELECT users.*, CASE WHEN username = ", folded)
-            .then(" OR (findable_by_email AND email = ", email.as_ref().map(Email::as_str))
-            .then(") THEN 0 WHEN LOCATE(", folded)
-            .then(", username) = 1 THEN 1 WHEN LOCATE(", folded)
-            .then(", display_name_folded) = 1 THEN 2 WHEN LOCATE(", folded)
-            .then(", username) > 0 OR LOCATE(", folded)
-            .text(", display_name_folded) > 0 THEN 3 END AS match_rank FROM users) u WHERE u.match_rank IS NOT NULL");
-        if let Some(key) = &slice.after {
-            sql.then(" AND (u.match_rank > ", i64::from(key.rank))
-                .then(" OR (u.match_rank = ", i64::from(key.rank))
-                .then(" AND u.username > ", key.username.as_str())
-                .text("))");
-        }
-        sql.text(" ORDER BY u.match_rank, u.username").limit_for_page(slice.limit);
+        let search = UserSearch::new(query, slice.after.as_ref());
+        let sql = search_users(&search, slice.limit);
         let ranked = self
             .all(sql, |row| {
                 let rank: i64 = row.take()?;
@@ -126,11 +112,13 @@ impl UserRepository for Link {
             .then(", ", user.created_at.as_millis())
             .then(", ", user.updated_at.as_millis())
             .text(")");
-        self.run_keyed(sql, UniqueKey::UserId).await?;
-        Ok(())
+        let mut script = Script::new();
+        script.push(&sql);
+        insert_terms(&mut script, &user.username, &user_terms(&user.username, &user.display_name));
+        self.run_all_keyed(script, UniqueKey::UserId).await
     }
 
-    async fn update_user(&mut self, _before: &User, user: &User) -> StoreResult<()> {
+    async fn update_user(&mut self, before: &User, user: &User) -> StoreResult<()> {
         let mut sql = Sql::new("UPDATE users SET email = ");
         sql.bind(user.email.as_ref().map(Email::as_str))
             .then(", display_name = ", user.display_name.as_str())
@@ -143,6 +131,15 @@ impl UserRepository for Link {
             .then(", updated_at = ", user.updated_at.as_millis())
             .text(" WHERE id = ")
             .id(user.id.as_uuid());
-        self.run_on(sql, 1, "users").await
+        if user.display_name == before.display_name {
+            return self.run_on(sql, 1, "users").await;
+        }
+        let terms = |display_name| user_terms(&before.username, display_name);
+        let (old, new) = (terms(&before.display_name), terms(&user.display_name));
+        let mut script = Script::new();
+        script.push_on(&sql, 1, "users");
+        delete_terms(&mut script, &before.username, &(&old - &new));
+        insert_terms(&mut script, &before.username, &(&new - &old));
+        self.run_all_keyed(script, UniqueKey::Other).await
     }
 }

@@ -1,9 +1,11 @@
 //! Migrations that go well, and migrations that do not.
 
+use messenger_core::page::Slice;
 use messenger_core::store::{MigrationState, Migrator, Store};
+use messenger_core::user::{DisplayName, User, UserQuery};
 use sqlx::AssertSqlSafe;
 
-use super::fixture::Fixture;
+use super::fixture::{Fixture, user};
 use crate::testing::databases::open;
 use crate::testing::{Migration, checksums};
 use crate::{ConnectError, MySqlMigrator, MySqlOptions, MySqlStore};
@@ -54,7 +56,7 @@ pub(crate) async fn many_processes_may_migrate_at_once(server_url: String) {
 }
 
 const FURTHER: Migration = Migration {
-    version: 3,
+    version: 4,
     name: "further",
     up: "CREATE TABLE one (id INT);\nINSERT INTO needed VALUES (1);\nCREATE TABLE three (id INT);\n",
     down: "DROP TABLE IF EXISTS three;\nDROP TABLE IF EXISTS one;\n",
@@ -67,22 +69,22 @@ pub(crate) async fn a_failed_migration_goes_on_where_it_failed(server_url: Strin
     let migrator = migrator(&fixture).with_migrations([FURTHER]);
     for _ in 0..2 {
         let error = migrator.up().await.expect_err("the table is not there").to_string();
-        assert!(error.starts_with("migration 3 (further) failed at statement 2 of 3: "), "{error}");
+        assert!(error.starts_with("migration 4 (further) failed at statement 2 of 3: "), "{error}");
         assert!(error.contains("needed") && error.contains("`messenger migrate up` again"), "{error}");
         assert!(error.ends_with("it goes on with statement 2"), "{error}");
         let status = migrator.status().await.expect("status");
-        assert_eq!(status[2].state, MigrationState::Interrupted { statements_done: 1 });
+        assert_eq!(status[3].state, MigrationState::Interrupted { statements_done: 1 });
     }
     sql(&fixture, "CREATE TABLE needed (id INT)").await;
     let applied = migrator.up().await.expect("goes on");
-    assert_eq!(applied.iter().map(|one| one.version).collect::<Vec<_>>(), [3]);
+    assert_eq!(applied.iter().map(|one| one.version).collect::<Vec<_>>(), [4]);
     assert!(checksums(&fixture.url).await.expect("read").contains_key("three"));
     let taken_back = migrator.down().await.expect("down").expect("the further one");
-    assert_eq!((taken_back.version, taken_back.state), (3, MigrationState::Pending));
+    assert_eq!((taken_back.version, taken_back.state), (4, MigrationState::Pending));
     // One that failed half-way can be taken back, too.
     sql(&fixture, "DROP TABLE needed").await;
     migrator.up().await.expect_err("the table is not there");
-    assert_eq!(migrator.down().await.expect("down").expect("the further one").version, 3);
+    assert_eq!(migrator.down().await.expect("down").expect("the further one").version, 4);
     let tables = checksums(&fixture.url).await.expect("read");
     assert!(!tables.contains_key("one") && tables.contains_key("users"));
     // And so can one whose way back fails half-way.
@@ -118,23 +120,23 @@ pub(crate) async fn a_statement_whose_record_was_lost_is_run_again(server_url: S
     migrator(&fixture).up().await.expect("up");
     let before = schema_of_users(&fixture).await;
     for statement in statements {
-        let migration = Migration { version: 3, name: "further", up: statement, down };
+        let migration = Migration { version: 4, name: "further", up: statement, down };
         let migrator = migrator(&fixture).with_migrations([migration]);
-        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 3").await;
+        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 4").await;
         migrator.up().await.expect("up");
         // As it stands when the record of the statement was lost.
         sql(
             &fixture,
             "UPDATE schema_migrations SET applied_at = NULL, statements_done = 0, \
-             checksum = X'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' WHERE version = 3",
+             checksum = X'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' WHERE version = 4",
         )
         .await;
         assert_eq!(migrator.up().await.expect("up again").len(), 1, "{statement}");
         // One that nobody began finds what is in its way, and says so.
-        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 3").await;
+        sql(&fixture, "DELETE FROM schema_migrations WHERE version = 4").await;
         migrator.up().await.expect_err("someone else's column");
     }
-    let all = Migration { version: 3, name: "further", up: statements[0], down };
+    let all = Migration { version: 4, name: "further", up: statements[0], down };
     let migrator = migrator(&fixture).with_migrations([all]);
     migrator.down().await.expect("down").expect("the further one");
     assert_eq!(schema_of_users(&fixture).await, before);
@@ -152,6 +154,35 @@ async fn schema_of_users(fixture: &Fixture) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(&mut connection).await.expect("read")
 }
 
+/// Those who were there before terms were have the same ones as who comes after.
+pub(crate) async fn users_of_an_older_version_get_their_terms(server_url: String) {
+    let (fixture, store) = Fixture::store(server_url).await;
+    let mut tx = store.begin().await.expect("begun");
+    // Terms that end in a space, a character that folds into eighteen, and more
+    // of these than the servers recurse.
+    for (number, name) in (1..).zip(["A b c", "a", "Größe 🦀", "\u{fdfa}", "¨x a", &"\u{fdfa}".repeat(64)]) {
+        let display_name = DisplayName::parse(name).expect("valid");
+        tx.users().insert_user(&User { display_name, ..user(number) }).await.expect("inserted");
+    }
+    tx.commit(&[]).await.expect("committed");
+    store.close().await;
+    let written = checksums(&fixture.url).await.expect("read").remove("user_terms").expect("the table");
+    assert!(written.0 > 100, "{written:?}");
+    let migrator = migrator(&fixture);
+    while migrator.down().await.expect("down").expect("there is one").version > 3 {}
+    assert!(!checksums(&fixture.url).await.expect("read").contains_key("user_terms"));
+    migrator.up().await.expect("up");
+    assert_eq!(checksums(&fixture.url).await.expect("read").get("user_terms"), Some(&written));
+    let store = MySqlStore::connect(&fixture.url).await.expect("connected");
+    let mut snapshot = store.read().await.expect("read");
+    let query = UserQuery::parse("röß").expect("valid");
+    let found = snapshot.users().search_users(&query, Slice { after: None, limit: 9 }).await.expect("read");
+    assert_eq!(found.items.iter().map(|user| user.id).collect::<Vec<_>>(), [user(3).id]);
+    drop(snapshot);
+    store.close().await;
+    fixture.drop_database().await;
+}
+
 /// A newer version's database, and an edited migration.
 pub(crate) async fn a_strange_history_is_refused(server_url: String) {
     let fixture = Fixture::empty(server_url).await;
@@ -163,7 +194,7 @@ pub(crate) async fn a_strange_history_is_refused(server_url: String) {
         older.up().await.expect_err("unknown").to_string(),
         older.down().await.expect_err("unknown").to_string(),
     ] {
-        assert!(error.contains("migration 3 (further), which this version of messenger does not know"), "{error}");
+        assert!(error.contains("migration 4 (further), which this version of messenger does not know"), "{error}");
     }
     let Err(error) = MySqlStore::connect(&fixture.url).await else { panic!("a newer schema is refused") };
     assert!(matches!(error, ConnectError::Migration(_)), "{error}");

@@ -53,6 +53,7 @@ checks! {
     migrations::many_processes_may_migrate_at_once,
     migrations::a_failed_migration_goes_on_where_it_failed,
     migrations::a_statement_whose_record_was_lost_is_run_again,
+    migrations::users_of_an_older_version_get_their_terms,
     migrations::a_strange_history_is_refused,
     migrations::a_store_refuses_pending_migrations,
     rolled_back::a_rolled_back_store_leaves_no_trace,

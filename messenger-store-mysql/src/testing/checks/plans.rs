@@ -7,8 +7,9 @@ use messenger_core::event::{Audience, Fact, NewEvent, Partition, Position};
 use messenger_core::friendship::PairChange;
 use messenger_core::id::{MessageId, SessionId};
 use messenger_core::message::{Message, MessageRange, SentMessage, Seq};
-use messenger_core::page::Slice;
+use messenger_core::page::{SearchKey, Slice};
 use messenger_core::store::{BatchRows, Direction, Store as _};
+use messenger_core::user::{DisplayName, User, UserQuery};
 use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
 
 use super::fixture::{Fixture, at, group, member, message, pair, user, user_event, uuid};
@@ -29,7 +30,7 @@ pub(crate) async fn what_is_frequent_takes_few_round_trips_whatever_its_size_and
     let (fixture, store) = Fixture::store(server_url).await;
     fill(&store).await;
     let mut explainer = MySqlConnection::connect(&fixture.url).await.expect("connected");
-    for table in ["users", "conversations", "memberships", "messages", "events", "friendships"] {
+    for table in ["users", "user_terms", "conversations", "memberships", "messages", "events", "friendships"] {
         let analyze = format!("ANALYZE TABLE {table}");
         sqlx::raw_sql(AssertSqlSafe(analyze)).fetch_all(&mut explainer).await.expect("analyzed");
     }
@@ -40,6 +41,7 @@ pub(crate) async fn what_is_frequent_takes_few_round_trips_whatever_its_size_and
         // counters, the log with COMMIT.
         expect(&mut explainer, &format!("a batch of {size}"), 4, recording::stop()).await;
     }
+    names(&store, &mut explainer).await;
     reads(&store, &mut explainer).await;
     explainer.close().await.expect("closed");
     store.close().await;
@@ -111,6 +113,25 @@ async fn batch(store: &MySqlStore, size: usize) {
     assert_eq!(tx.commit(&events).await.expect("committed").len(), size);
 }
 
+/// Who joins and who takes another name is written with all terms at once.
+async fn names(store: &MySqlStore, explainer: &mut MySqlConnection) {
+    let joining = user(1_000);
+    let quiet = User { updated_at: at(9), ..joining.clone() };
+    let display_name = DisplayName::parse(&"\u{fdfa} and other names ".repeat(2)).expect("valid");
+    let renamed = User { display_name, ..quiet.clone() };
+    let mut tx = store.begin().await.expect("begun");
+    recording::start();
+    tx.users().insert_user(&joining).await.expect("inserted");
+    expect(explainer, "a new user", 1, recording::stop()).await;
+    recording::start();
+    tx.users().update_user(&joining, &quiet).await.expect("updated");
+    expect(explainer, "a change", 1, recording::stop()).await;
+    recording::start();
+    tx.users().update_user(&quiet, &renamed).await.expect("updated");
+    expect(explainer, "another name", 1, recording::stop()).await;
+    tx.rollback().await.expect("rolled back");
+}
+
 async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     let long = groups().next().expect("there is one");
     let mut snapshot = store.read().await.expect("read");
@@ -131,6 +152,14 @@ async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     expect_read!("the last messages of a list", 1, snapshot.messages().find_messages_at(&places));
     let ids: Vec<_> = (1..=50).map(|n| user(n).id).collect();
     expect_read!("the users of a list", 1, snapshot.users().find_users(&ids));
+    // All are found by some, by their usernames, display names or neither.
+    for text in ["u", "r1", "user1", "g", "gr", "größe 1", "ö", "1 🦀", "öße 2", "e", "nobody", "a@b.example"] {
+        let query = UserQuery::parse(text).expect("valid");
+        for rank in [None, Some(0), Some(1), Some(2), Some(3)] {
+            let after = rank.map(|rank| SearchKey { rank, username: "user3".to_owned() });
+            expect_read!("a search", 1, snapshot.users().search_users(&query, Slice { after, limit: 50 }));
+        }
+    }
     let ids: Vec<_> = (1..=100).map(|n| MessageId::from_uuid(uuid(n))).collect();
     expect_read!("the messages of events", 1, snapshot.messages().find_messages(&ids));
     expect_read!("the session of a request", 1, snapshot.sessions().find_session(SessionId::from_uuid(uuid(1))));
