@@ -203,14 +203,17 @@ pub(crate) async fn an_exhausted_pool_is_unavailable_in_time(server_url: String)
 pub(crate) async fn a_failed_connection_is_explained_in_one_line(server_url: String) {
     let fixture = Fixture::empty(server_url).await;
     let (_, host) = fixture.url.rsplit_once('@').expect("an account");
+    // A server that has no TLS, as some are set up for tests, does not come to
+    // know the password of an account that may not exist.
     for (url, expected) in [
-        (format!("mysql://nobody:geheim@{host}"), "nobody"),
-        ("mysql://nobody:geheim@127.0.0.1:1/none".to_owned(), "refused"),
-        (format!("{}_missing", fixture.url), "_missing"),
+        (format!("mysql://nobody:geheim@{host}"), ["nobody", "TLS"]),
+        ("mysql://nobody:geheim@127.0.0.1:1/none".to_owned(), ["refused"; 2]),
+        (format!("{}_missing", fixture.url), ["_missing"; 2]),
     ] {
-        let Err(error) = MySqlStore::connect(&url).await else { panic!("{expected}") };
+        let Err(error) = MySqlStore::connect(&url).await else { panic!("{expected:?}") };
         let text = error.to_string();
-        assert!(text.contains(expected) && !text.contains('\n') && !text.contains("geheim"), "{text}");
+        let explains = expected.iter().any(|expected| text.contains(expected));
+        assert!(explains && !text.contains('\n') && !text.contains("geheim"), "{text}");
     }
     fixture.drop_database().await;
 }
