@@ -4,9 +4,9 @@
 //! connection that cannot keep up is closed with a reason that says *resume*.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{self, error::TryRecvError, error::TrySendError};
 
 use crate::clock::Clock;
@@ -64,6 +64,10 @@ pub(super) struct Addressed {
     pub(super) receivers: Vec<UserId>,
 }
 
+/// How many connections had come when it was looked who is connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AsOf(u64);
+
 /// Who is connected, and how far the log has been handed out.
 pub(crate) struct Hub {
     // A std mutex: nothing is awaited while it is held, and what is done under
@@ -71,13 +75,16 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     /// Hears of every connection that comes or goes.
     notices: Arc<Notices>,
-    next_id: AtomicU64,
+    /// Hears of the first connection that comes.
+    company: Notify,
 }
 
 struct State {
     epoch: u64,
     places: Places,
     connections: HashMap<UserId, Vec<Connection>>,
+    /// How many connections have come so far.
+    arrivals: u64,
     /// Set for good when the messenger shuts down.
     shut_down: bool,
 }
@@ -155,8 +162,8 @@ impl Drop for Registration {
 impl Hub {
     /// A hub that hands out what comes after `places`.
     pub(crate) fn new(epoch: u64, places: Places, notices: Arc<Notices>) -> Self {
-        let state = State { epoch, places, connections: HashMap::new(), shut_down: false };
-        Self { state: Mutex::new(state), notices, next_id: AtomicU64::new(0) }
+        let state = State { epoch, places, connections: HashMap::new(), arrivals: 0, shut_down: false };
+        Self { state: Mutex::new(state), notices, company: Notify::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -187,15 +194,19 @@ impl Hub {
         session: Option<SessionId>,
         signals: Signals,
     ) -> Registration {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
         let closed = Arc::new(OnceLock::new());
         let signals = (signals == Signals::Wanted).then(Arc::<Outbox>::default);
         let mut state = self.state();
+        state.arrivals += 1;
+        let id = state.arrivals;
         let connection = Connection { id, session, queue: sender, signals: signals.clone(), closed: closed.clone() };
         if state.shut_down {
             connection.close(CloseReason::ShuttingDown);
         } else {
+            if state.connections.is_empty() {
+                self.company.notify_one();
+            }
             state.connections.entry(user).or_default().push(connection);
         }
         let (epoch, places) = (state.epoch, state.places.clone());
@@ -204,11 +215,37 @@ impl Hub {
         Registration { hub: self.clone(), user, id, epoch, places, queue, signals, closed }
     }
 
+    /// Whether nobody is connected.
+    pub(super) fn is_alone(&self) -> bool {
+        self.state().connections.is_empty()
+    }
+
+    /// Waits for the first connection of all. One that came since the last call
+    /// counts, also when it is gone again.
+    pub(super) async fn company(&self) {
+        self.company.notified().await;
+    }
+
+    /// Takes from each event's receivers those who have no connection.
+    pub(super) fn keep_connected(&self, receivers: &mut [Vec<UserId>]) -> AsOf {
+        let state = self.state();
+        for receivers in receivers {
+            receivers.retain(|user| state.connections.contains_key(user));
+        }
+        AsOf(state.arrivals)
+    }
+
     /// Hands out a batch, after which the log has been handed out up to
     /// `places`. One critical section, so a registration sees all of a batch or
     /// none of it.
-    pub(super) fn dispatch(&self, batch: &[Addressed], places: Places) {
+    ///
+    /// A batch that was made for those who were connected `as_of` a moment is
+    /// not handed out when someone has come since: `false`.
+    pub(super) fn dispatch(&self, batch: &[Addressed], places: &Places, as_of: Option<AsOf>) -> bool {
         let mut state = self.state();
+        if as_of.is_some_and(|as_of| as_of != AsOf(state.arrivals)) {
+            return false;
+        }
         for addressed in batch {
             let ended = match addressed.delivery.event.event.fact {
                 Fact::SessionEnded { session_id } => Some(session_id),
@@ -229,7 +266,8 @@ impl Hub {
                 }
             }
         }
-        state.places = places;
+        state.places.clone_from(places);
+        true
     }
 
     /// Those of `users` who have a connection that wants signals.
@@ -326,3 +364,7 @@ impl Connection {
         let _ = self.closed.set(reason);
     }
 }
+
+#[cfg(test)]
+#[path = "hub_tests.rs"]
+mod tests;

@@ -17,15 +17,29 @@ use crate::Messenger;
 use crate::cursor::{Place, Places};
 use crate::error::{Error, Result};
 use crate::event::{Event, Position};
+use crate::id::UserId;
 use crate::messenger::Inner;
 use crate::service::events::LogView;
 use crate::service::hydrate::hydrate;
-use crate::store::StoreError;
+use crate::store::{Snapshot, StoreError};
 
 /// How many events of a partition one step takes.
 const BATCH: u32 = 500;
+/// How long what happened may wait where nobody is connected. It is read for
+/// the sake of sessions that ended elsewhere, and of who connects next.
+const ALONE: Duration = Duration::from_millis(25);
 /// How often every connection learns how far the log has been handed out.
 const MARK_INTERVAL: Duration = Duration::from_secs(25);
+
+/// What a step found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// All that was new.
+    All,
+    /// As much of it as one step takes.
+    Part,
+}
 
 /// Follows the log for one hub.
 pub(crate) struct Tailer {
@@ -51,8 +65,9 @@ impl Tailer {
                 }
                 match &step {
                     None => return,
-                    Some(Ok(0)) => pause = (pause * 2).min(polling.idle),
-                    Some(Ok(_)) => pause = polling.busy,
+                    Some(Ok(Step::Nothing)) => pause = (pause * 2).min(polling.idle),
+                    Some(Ok(Step::Part)) => pause = Duration::ZERO,
+                    Some(Ok(Step::All)) => pause = polling.busy,
                     Some(Err(_)) => pause = polling.idle,
                 }
                 failures = if matches!(step, Some(Err(_))) { failures.saturating_add(1) } else { 0 };
@@ -62,21 +77,23 @@ impl Tailer {
                 }
                 // Woken or not, the next step looks for itself. Who is woken
                 // knows that much goes on, also when it finds nothing yet.
-                if timeout(pause, wake.notified()).await.is_ok() {
+                if tailer.hub.is_alone() && !matches!(step, Some(Ok(Step::Part))) {
+                    pause = pause.max(ALONE.min(polling.idle));
+                    let _ = timeout(pause, tailer.hub.company()).await;
+                } else if timeout(pause, wake.notified()).await.is_ok() {
                     pause = polling.busy;
                 }
             }
         });
     }
 
-    /// Hands out what is new; answers how many events that were, or `None` when
-    /// the messenger is gone.
-    async fn step(&mut self) -> Option<Result<usize>> {
+    /// Hands out what is new; `None` when the messenger is gone.
+    async fn step(&mut self) -> Option<Result<Step>> {
         let messenger = Messenger { inner: self.messenger.upgrade()? };
         Some(self.advance(&messenger).await)
     }
 
-    async fn advance(&mut self, messenger: &Messenger) -> Result<usize> {
+    async fn advance(&mut self, messenger: &Messenger) -> Result<Step> {
         let asked_at = std::time::Instant::now();
         let heads = messenger.inner.store.poll().await?;
         messenger.inner.notices.nodes(heads.nodes);
@@ -86,7 +103,7 @@ impl Tailer {
             heads.into_iter().filter(|(partition, head)| *head != places.get(*partition).position).collect();
         if behind.is_empty() {
             messenger.inner.sessions.confirm(asked_at);
-            return Ok(0);
+            return Ok(Step::Nothing);
         }
         // No state of an instant is needed: what the events name is delivered
         // as it is by now, and members who are read later than the events are
@@ -112,28 +129,49 @@ impl Tailer {
         if caught_up {
             messenger.inner.sessions.confirm(asked_at);
         }
-        let receivers = self.audiences.resolve(&mut snapshot, &events).await?;
-        let deliveries = hydrate(&mut snapshot, events).await?;
-        let batch: Vec<_> = deliveries
-            .into_iter()
-            .zip(receivers)
-            .map(|(delivery, receivers)| Addressed { delivery: Arc::new(delivery), receivers })
-            .collect();
-        self.hub.dispatch(&batch, places);
-        messenger.inner.notices.happened(batch.iter().map(|addressed| &addressed.delivery.event));
-        Ok(batch.len())
+        self.hand_out(&mut snapshot, &events, &places).await?;
+        messenger.inner.notices.happened(&events);
+        Ok(if caught_up { Step::All } else { Step::Part })
+    }
+
+    /// Hands out events, after which the log has been handed out up to `places`.
+    async fn hand_out(&mut self, snapshot: &mut Box<dyn Snapshot>, events: &[Event], places: &Places) -> Result<()> {
+        let all = self.audiences.resolve(snapshot, events).await?;
+        // What nobody here receives is not looked up: of many nodes each does
+        // so for its own connections.
+        let mut connected = all.clone();
+        let as_of = self.hub.keep_connected(&mut connected);
+        let batch = addressed(snapshot, events, connected).await?;
+        if !self.hub.dispatch(&batch, places, Some(as_of)) {
+            // Somebody has come meanwhile, to whom anything may be addressed.
+            let batch = addressed(snapshot, events, all).await?;
+            self.hub.dispatch(&batch, places, None);
+        }
+        Ok(())
     }
 
     /// The log is not the one that was followed: a backup was restored, or a
     /// failover lost its tail. Nobody may go on from where they stood.
-    async fn start_over(&mut self, messenger: &Messenger) -> Result<usize> {
+    async fn start_over(&mut self, messenger: &Messenger) -> Result<Step> {
         tracing::warn!("the event log is not the one that was followed: all clients have to resynchronise");
         let (epoch, places) = Places::of_log(messenger).await?;
         messenger.inner.sessions.clear();
         self.audiences.clear();
         self.hub.reset(epoch, places);
-        Ok(0)
+        Ok(Step::Nothing)
     }
+}
+
+/// The events that have receivers, with the present state of what they name.
+async fn addressed(
+    snapshot: &mut Box<dyn Snapshot>,
+    events: &[Event],
+    receivers: Vec<Vec<UserId>>,
+) -> Result<Vec<Addressed>> {
+    let (events, receivers): (Vec<_>, Vec<_>) =
+        events.iter().copied().zip(receivers).filter(|(_, receivers)| !receivers.is_empty()).unzip();
+    let deliveries = hydrate(snapshot, events).await?.into_iter().map(Arc::new);
+    Ok(deliveries.zip(receivers).map(|(delivery, receivers)| Addressed { delivery, receivers }).collect())
 }
 
 /// What is new of a partition, from its events at `place` and after; `None` when
