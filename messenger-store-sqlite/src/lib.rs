@@ -30,6 +30,18 @@
 //! The file and its companions (`-wal`, `-shm`, `-lock`) are made readable by
 //! their owner alone. The lock file keeps a second server from the same
 //! database; [`SqliteMigrator`] and other tools may read beside a server.
+//!
+//! # Compiling SQLite
+//!
+//! SQLite is compiled in as rusqlite has it, which works everywhere. It is
+//! faster without a lock that all connections share for their memory, and with
+//! fdatasync, as SQLite's own build has it. Only whoever builds the binary can
+//! say so, in its `.cargo/config.toml`:
+//!
+//! ```toml
+//! [env]
+//! LIBSQLITE3_FLAGS = "-USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0 -DHAVE_FDATASYNC=1"
+//! ```
 
 mod by_ids;
 mod checkpoint;

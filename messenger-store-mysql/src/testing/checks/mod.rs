@@ -9,6 +9,7 @@
 mod board;
 mod commits;
 mod fixture;
+mod following;
 mod migrations;
 mod plans;
 mod pool;
@@ -41,6 +42,7 @@ checks! {
     commits::a_held_counter_holds_up_its_partition_alone,
     commits::a_deadlock_is_a_conflict_and_the_victim_commits_nothing,
     commits::a_taken_key_is_named,
+    following::only_what_somebody_connected_receives_is_looked_up,
     plans::what_is_frequent_takes_few_round_trips_whatever_its_size_and_goes_by_index,
     pool::a_dropped_transaction_is_undone,
     pool::a_dropped_statement_costs_its_connection_only,
