@@ -63,21 +63,16 @@ impl Tailer {
                     (Some(Ok(_)), 1..) => tracing::info!(failures, "the event log can be read again"),
                     _ => {}
                 }
-                match &step {
-                    None => return,
-                    Some(Ok(Step::Nothing)) => pause = (pause * 2).min(polling.idle),
-                    Some(Ok(Step::Part)) => pause = Duration::ZERO,
-                    Some(Ok(Step::All)) => pause = polling.busy,
-                    Some(Err(_)) => pause = polling.idle,
-                }
-                failures = if matches!(step, Some(Err(_))) { failures.saturating_add(1) } else { 0 };
+                let Some(step) = step else { return };
+                pause = pause_after(&step, pause, polling);
+                failures = if step.is_err() { failures.saturating_add(1) } else { 0 };
                 if Instant::now() >= next_mark {
                     tailer.hub.mark();
                     next_mark = Instant::now() + MARK_INTERVAL;
                 }
                 // Woken or not, the next step looks for itself. Who is woken
                 // knows that much goes on, also when it finds nothing yet.
-                if tailer.hub.is_alone() && !matches!(step, Some(Ok(Step::Part))) {
+                if tailer.hub.is_alone() && !matches!(step, Ok(Step::Part)) {
                     pause = pause.max(ALONE.min(polling.idle));
                     let _ = timeout(pause, tailer.hub.company()).await;
                 } else if timeout(pause, wake.notified()).await.is_ok() {
@@ -162,6 +157,17 @@ impl Tailer {
     }
 }
 
+/// How long to pause after a step, when the pause before it was this long.
+fn pause_after(step: &Result<Step>, before: Duration, polling: Polling) -> Duration {
+    match step {
+        Ok(Step::Part) => Duration::ZERO,
+        Ok(Step::All) => polling.busy,
+        // From no pause, after a part, doubling leads nowhere.
+        Ok(Step::Nothing) => (before * 2).max(polling.busy).min(polling.idle),
+        Err(_) => polling.idle,
+    }
+}
+
 /// The events that have receivers, with the present state of what they name.
 async fn addressed(
     snapshot: &mut Box<dyn Snapshot>,
@@ -206,5 +212,25 @@ impl Places {
         let mut snapshot = messenger.read().await?;
         let log = LogView::read(&mut snapshot).await?;
         Ok((log.epoch(), log.places()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_grows_while_there_is_nothing_and_never_stays_at_none() {
+        let polling = Polling { busy: Duration::from_millis(5), idle: Duration::from_millis(18) };
+        let mut pause = polling.idle;
+        let mut after = |step: Result<Step>| {
+            pause = pause_after(&step, pause, polling);
+            pause.as_millis()
+        };
+        assert_eq!(after(Ok(Step::All)), 5);
+        assert_eq!([(); 3].map(|()| after(Ok(Step::Nothing))), [10, 18, 18]);
+        assert_eq!(after(Ok(Step::Part)), 0);
+        assert_eq!([(); 2].map(|()| after(Ok(Step::Nothing))), [5, 10]);
+        assert_eq!(after(Err(Error::ResyncRequired)), 18);
     }
 }
