@@ -1,8 +1,9 @@
 //! The tailer: follows the log from where the hub stands.
 //!
 //! It is woken by this node's own commits, by hints from other nodes, and by a
-//! poll as the floor. Positions are dense, so it can prove that it missed
-//! nothing: a lost wake-up costs latency only.
+//! poll as the floor; where nobody is connected, by the poll alone. Positions
+//! are dense, so it can prove that it missed nothing: a lost wake-up costs
+//! latency only.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -57,13 +58,12 @@ impl Tailer {
             let mut next_mark = Instant::now() + MARK_INTERVAL;
             let mut failures = 0_u32;
             loop {
-                let step = tailer.step().await;
+                let Some(step) = tailer.step().await else { return };
                 match (&step, failures) {
-                    (Some(Err(error)), 0) => tracing::warn!(%error, "the event log cannot be read, trying again"),
-                    (Some(Ok(_)), 1..) => tracing::info!(failures, "the event log can be read again"),
+                    (Err(error), 0) => tracing::warn!(%error, "the event log cannot be read, trying again"),
+                    (Ok(_), 1..) => tracing::info!(failures, "the event log can be read again"),
                     _ => {}
                 }
-                let Some(step) = step else { return };
                 pause = pause_after(&step, pause, polling);
                 failures = if step.is_err() { failures.saturating_add(1) } else { 0 };
                 if Instant::now() >= next_mark {
@@ -131,15 +131,15 @@ impl Tailer {
 
     /// Hands out events, after which the log has been handed out up to `places`.
     async fn hand_out(&mut self, snapshot: &mut Box<dyn Snapshot>, events: &[Event], places: &Places) -> Result<()> {
-        let all = self.audiences.resolve(snapshot, events).await?;
+        let mut receivers = self.audiences.resolve(snapshot, events).await?;
         // What nobody here receives is not looked up: of many nodes each does
         // so for its own connections.
-        let mut connected = all.clone();
-        let as_of = self.hub.keep_connected(&mut connected);
-        let batch = addressed(snapshot, events, connected).await?;
+        let as_of = self.hub.keep_connected(&mut receivers);
+        let batch = addressed(snapshot, events, receivers).await?;
         if !self.hub.dispatch(&batch, places, Some(as_of)) {
             // Somebody has come meanwhile, to whom anything may be addressed.
-            let batch = addressed(snapshot, events, all).await?;
+            let receivers = self.audiences.resolve(snapshot, events).await?;
+            let batch = addressed(snapshot, events, receivers).await?;
             self.hub.dispatch(&batch, places, None);
         }
         Ok(())
