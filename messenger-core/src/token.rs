@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -24,6 +24,7 @@ const MIN_KEY_BYTES: usize = 32;
 #[derive(Clone)]
 pub struct SigningKeys {
     keys: Vec<SigningKey>,
+    validation: Validation,
 }
 
 #[derive(Clone)]
@@ -48,7 +49,17 @@ impl SigningKeys {
         if keys.iter().any(|key| key.len() < MIN_KEY_BYTES) {
             return Err(InvalidValue::new(format!("every signing key must have at least {MIN_KEY_BYTES} bytes")));
         }
-        Ok(Self { keys: keys.into_iter().map(|key| SigningKey::new(key.as_bytes())).collect() })
+        Ok(Self::new(keys.into_iter().map(|key| SigningKey::new(key.as_bytes())).collect()))
+    }
+
+    fn new(keys: Vec<SigningKey>) -> Self {
+        // Only HS256 is accepted, whatever a token's header says: `none` and
+        // every other algorithm are refused. The time is ours to tell, so the
+        // expiry is checked by `verify`.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        Self { keys, validation }
     }
 
     /// A key that nobody knows, for a process that need not accept its tokens
@@ -56,7 +67,7 @@ impl SigningKeys {
     pub(crate) fn random(ids: &dyn IdGenerator) -> Self {
         let mut key = Zeroizing::new([0; MIN_KEY_BYTES]);
         ids.fill_random(key.as_mut());
-        Self { keys: vec![SigningKey::new(key.as_ref())] }
+        Self::new(vec![SigningKey::new(key.as_ref())])
     }
 
     /// An access token for a session.
@@ -74,16 +85,11 @@ impl SigningKeys {
 
     /// Whose token it is. One answer for everything that can be wrong with it.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Refusal> {
-        let invalid = |_| Refusal::InvalidToken;
-        let kid = decode_header(token).map_err(invalid)?.kid.ok_or(Refusal::InvalidToken)?;
-        let key = self.keys.iter().find(|key| key.kid == kid).ok_or(Refusal::InvalidToken)?;
-        // Only HS256 is accepted, whatever the header says: `none` and every
-        // other algorithm are refused. The time is ours to tell, so the
-        // expiry is checked below.
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        validation.required_spec_claims.clear();
-        let claims = decode::<Claims>(token, &key.decoding, &validation).map_err(invalid)?.claims;
+        let signed = self.keys.iter().find_map(|key| {
+            let token = decode::<Claims>(token, &key.decoding, &self.validation).ok()?;
+            (token.header.kid.as_deref() == Some(&key.kid)).then_some(token)
+        });
+        let claims = signed.ok_or(Refusal::InvalidToken)?.claims;
         if claims.exp <= now.as_seconds() {
             return Err(Refusal::InvalidToken);
         }
