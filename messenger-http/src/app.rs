@@ -23,7 +23,7 @@ use crate::document::{asyncapi_text, document_text};
 use crate::gate::{Access, Gate, Shared};
 use crate::limits::{Limiter, RateLimits};
 use crate::live::{SseEndpoint, WebSocketEndpoint};
-use crate::middleware::{Cors, Origin, Shell};
+use crate::middleware::{Cors, Origin, RequestIds, Shell};
 use crate::problem::{Code, Problem};
 use crate::readiness::Readiness;
 
@@ -92,7 +92,7 @@ pub fn app(messenger: Messenger, options: AppOptions) -> impl Endpoint<Output = 
     let route = paths.into_iter().fold(Route::new(), |route, (path, methods)| route.at(path, Methods::new(methods)));
     Shell {
         inner: route,
-        ids: options.ids,
+        ids: RequestIds::new(&*options.ids),
         addresses: AddressRule::new(options.trusted_proxies),
         cors: Cors::new(options.cors_origins),
         readiness: options.readiness,

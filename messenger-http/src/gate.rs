@@ -121,14 +121,16 @@ impl Gate {
         self.run(request, deadline).await
     }
 
-    /// Runs the operation as a task of its own. A change that has begun is
-    /// brought to its end even if the client goes away or the time is up, so
-    /// that a commit under way is not cut off; a read ends with its request.
+    /// Runs the operation. A read ends with its request; a change that has
+    /// begun is brought to its end even if the client goes away or the time is
+    /// up, so that a commit under way is not cut off.
     async fn run(&self, request: Request, deadline: tokio::time::Instant) -> Result<Response, Problem> {
+        if request.method() == Method::GET {
+            let answered = timeout_at(deadline, self.endpoint.get_response(request)).await;
+            return answered.map_err(|_| self.took_too_long());
+        }
         let endpoint = Arc::clone(&self.endpoint);
-        let is_read = request.method() == Method::GET;
         let task = tokio::spawn(async move { endpoint.get_response(request).await }.in_current_span());
-        let _guard = is_read.then(|| AbortOnDrop(task.abort_handle()));
         match timeout_at(deadline, task).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(_)) => {
@@ -144,15 +146,6 @@ impl Gate {
     fn took_too_long(&self) -> Problem {
         tracing::error!(operation = self.operation.operation_id, "an operation took too long");
         Problem::new(Code::Timeout)
-    }
-}
-
-/// Ends a task that nobody waits for any more; one that is done stays done.
-struct AbortOnDrop(tokio::task::AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

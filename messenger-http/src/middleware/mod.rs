@@ -7,13 +7,12 @@ mod request_id;
 
 pub(crate) use cors::Cors;
 pub use cors::{InvalidOrigin, Origin};
+pub(crate) use request_id::RequestIds;
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt as _;
-use messenger_core::id::IdGenerator;
 use poem::http::{HeaderValue, StatusCode, Version, header};
 use poem::{Endpoint, IntoResponse as _, Request, Response};
 use tracing::Instrument as _;
@@ -21,12 +20,11 @@ use tracing::Instrument as _;
 use crate::address::AddressRule;
 use crate::problem::{Code, Problem, is_problem};
 use crate::readiness::{Readiness, Stage};
-use request_id::RequestId;
 
 /// The app with everything around it.
 pub(crate) struct Shell<E> {
     pub(crate) inner: E,
-    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) ids: RequestIds,
     pub(crate) addresses: AddressRule,
     pub(crate) cors: Cors,
     pub(crate) readiness: Readiness,
@@ -37,7 +35,7 @@ impl<E: Endpoint<Output = Response>> Endpoint for Shell<E> {
 
     async fn call(&self, mut request: Request) -> poem::Result<Response> {
         let started = Instant::now();
-        let id = RequestId::of(&request, &*self.ids);
+        let id = self.ids.of(&request);
         let address = self.addresses.find(&request);
         if let Some(address) = address {
             request.extensions_mut().insert(address);
