@@ -77,10 +77,10 @@ impl Bare {
         connection
             .prepare_cached(
                 "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
-                                       created_at, edited_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, NULL, NULL)",
+                                       created_at, edited_at, deleted_at, sent_position)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, ?8, NULL, NULL, ?9)",
             )?
-            .execute(params![id, group, last_seq + 1, self.user, BODY, client_id, [0_u8; 32], at])?;
+            .execute(params![id, group, last_seq + 1, self.user, BODY, client_id, [0_u8; 32], at, position])?;
         connection
             .prepare_cached("UPDATE conversations SET last_seq = ?2, updated_at = ?3 WHERE id = ?1")?
             .execute(params![group, last_seq + 1, at])?;
@@ -90,8 +90,8 @@ impl Bare {
         connection
             .prepare_cached(
                 "INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id,
-                                     subject_id, other_id, at, actor_id, tag)
-                 VALUES (0, ?1, 'conversation', ?2, 'message.sent', ?2, ?3, NULL, ?4, ?5, 1)",
+                                     subject_id, other_id, at, actor_id, tag, by_message)
+                 VALUES (0, ?1, 'conversation', ?2, 'message.sent', ?2, ?3, NULL, ?4, ?5, 1, 1)",
             )?
             .execute(params![position, group, id, at, self.user])?;
         connection

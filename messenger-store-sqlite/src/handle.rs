@@ -6,6 +6,7 @@ use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
+use crate::batch::{Batch, SentPositions};
 use crate::error::SqlResult;
 use crate::owned::{Begin, Owned};
 use crate::readers::Lent;
@@ -15,8 +16,8 @@ use crate::worker::{Job, Order, Worker};
 pub(crate) struct Handle {
     way: Way,
     begin: Option<Begin>,
-    /// A part of the unit of work that is done with the next one.
-    put_off: Option<Work>,
+    /// What is written with whatever is done next.
+    put_off: Option<Batch>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "moved once for each snapshot, which costs less than a box")]
@@ -40,8 +41,6 @@ struct Turn {
     /// Whether the thread has, or is about to have, something to undo.
     is_writing: bool,
 }
-
-type Work = Box<dyn FnOnce(&mut Owned) -> StoreResult<()> + Send>;
 
 /// The connection's thread did not answer: it panicked over the job, or it has
 /// stopped.
@@ -121,17 +120,20 @@ impl Handle {
         self.call(work).await
     }
 
-    /// Writes, together with whatever is done next, which fails if this fails.
-    pub(crate) async fn change_later(
-        &mut self,
-        work: impl FnOnce(&Connection) -> SqlResult<()> + Send + 'static,
-    ) -> StoreResult<()> {
+    /// Writes a batch, together with whatever is done next, which fails if this
+    /// fails.
+    pub(crate) async fn write_later(&mut self, batch: Batch) -> StoreResult<()> {
         self.begin_writing()?;
         if self.put_off.is_some() {
             self.call(|_| Ok(())).await?;
         }
-        self.put_off = Some(Box::new(move |owned| owned.work(work)));
+        self.put_off = Some(batch);
         Ok(())
+    }
+
+    /// For who writes it now.
+    pub(crate) fn take_put_off(&mut self) -> Option<Batch> {
+        self.put_off.take()
     }
 
     /// From here on everything goes to the thread.
@@ -162,7 +164,9 @@ impl Handle {
         let (begin, put_off) = (self.begin.take(), self.put_off.take());
         self.run(move |owned| {
             owned.begin_as(begin)?;
-            put_off.map_or(Ok(()), |work| work(owned))?;
+            if let Some(batch) = put_off {
+                owned.work(|connection| batch.write(connection, &SentPositions::default()))?;
+            }
             Ok(job(owned))
         })
         .await

@@ -43,12 +43,14 @@
 //! LIBSQLITE3_FLAGS = "-USQLITE_ENABLE_MEMORY_MANAGEMENT -DSQLITE_DEFAULT_MEMSTATUS=0 -DHAVE_FDATASYNC=1"
 //! ```
 
+mod batch;
 mod by_ids;
 mod checkpoint;
 mod connection;
 mod error;
 mod handle;
 mod lock;
+mod log;
 mod migrations;
 mod migrator;
 mod options;
@@ -56,6 +58,7 @@ mod owned;
 mod readers;
 mod repositories;
 mod rows;
+mod search;
 mod store;
 #[cfg(test)]
 mod tests;

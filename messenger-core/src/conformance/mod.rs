@@ -66,6 +66,7 @@ mod races_for_positions;
 mod races_in_conversations;
 mod races_to_refuse;
 
+mod store_addressed;
 mod store_batches;
 mod store_conversations;
 mod store_events;
@@ -178,6 +179,7 @@ pub const GROUPS: &[&[Case]] = &[
     store_sessions::CASES,
     store_texts::CASES,
     store_transactions::CASES,
+    store_addressed::CASES,
     store_batches::CASES,
     store_users::CASES,
     faults::CASES,

@@ -4,8 +4,11 @@ use super::failure::Outcome;
 use super::rows::{first, seq, walk};
 use super::world::World;
 use super::{Case, isolated};
-use crate::message::MessageRange;
+use crate::conversation::Conversation;
+use crate::message::{Message, MessageRange};
+use crate::page::Slice;
 use crate::store::StoreResult;
+use crate::user::User;
 
 pub(super) const CASES: &[Case] = isolated!("store_history":
     the_latest_come_in_ascending_order,
@@ -14,7 +17,9 @@ pub(super) const CASES: &[Case] = isolated!("store_history":
     ranges_beyond_either_end_are_empty,
     other_conversations_do_not_show,
     recent_messages_come_from_all_conversations_of_the_user,
-    recent_messages_of_one_millisecond_page_by_id,
+    recent_messages_of_one_millisecond_page_without_gaps_or_repeats,
+    recent_messages_of_many_conversations_page_like_a_sorted_list,
+    recent_messages_go_on_after_one_that_is_gone,
     own_messages_after_a_number_are_counted,
 );
 
@@ -83,7 +88,7 @@ async fn recent_messages_come_from_all_conversations_of_the_user(w: &World) -> O
     Ok(())
 }
 
-async fn recent_messages_of_one_millisecond_page_by_id(w: &World) -> Outcome {
+async fn recent_messages_of_one_millisecond_page_without_gaps_or_repeats(w: &World) -> Outcome {
     let ada = w.put_user("ada").await?;
     let (one, two) = (w.put_group(&[&ada]).await?, w.put_group(&[&ada]).await?);
     let mut sent = vec![];
@@ -92,12 +97,64 @@ async fn recent_messages_of_one_millisecond_page_by_id(w: &World) -> Outcome {
         sent.push(w.new_message(&two, number, &ada, "y"));
     }
     w.put_messages(&sent).await?;
-    let mut expected: Vec<_> = sent.into_iter().map(|sent| sent.message).collect();
-    expected.sort_by_key(|message| std::cmp::Reverse(message.id));
+    let read = async |slice| w.read().await?.messages().list_recent_messages(ada.id, slice).await;
+    let at_once = walk(100, read).await?;
     for limit in [1, 2, 3, 7, 8, 9] {
-        let read = async |slice| w.read().await?.messages().list_recent_messages(ada.id, slice).await;
+        assert_eq!(walk(limit, read).await?, at_once, "in pages of {limit}");
+    }
+    let mut listed = at_once;
+    listed.sort_by_key(|message| message.id);
+    let mut expected: Vec<_> = sent.into_iter().map(|sent| sent.message).collect();
+    expected.sort_by_key(|message| message.id);
+    assert_eq!(listed, expected);
+    Ok(())
+}
+
+/// So many messages, of conversations that are busy and of such that are not,
+/// in turns; the last ones first.
+async fn put_many(w: &World, ada: &User, places: &[Conversation]) -> StoreResult<Vec<Message>> {
+    let mut counts = vec![0; places.len()];
+    let mut sent = vec![];
+    for turn in 0..120_usize {
+        // 0, 1, 0, 2, 0, 1, 0, 3 …: half of all to the first, a quarter to the
+        // second, and so on.
+        let place = (turn + 1).trailing_zeros() as usize % places.len();
+        counts[place] += 1;
+        w.clock.tick();
+        sent.push(w.new_message(&places[place], counts[place], ada, "x"));
+    }
+    w.put_messages(&sent).await?;
+    Ok(sent.into_iter().rev().map(|sent| sent.message).collect())
+}
+
+async fn recent_messages_of_many_conversations_page_like_a_sorted_list(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let mut places = vec![];
+    for _ in 0..5 {
+        places.push(w.put_group(&[&ada]).await?);
+    }
+    w.put_group(&[&ada]).await?;
+    let expected = put_many(w, &ada, &places).await?;
+    let read = async |slice| w.read().await?.messages().list_recent_messages(ada.id, slice).await;
+    for limit in [1, 7, 50, 120, 200] {
         assert_eq!(walk(limit, read).await?, expected, "in pages of {limit}");
     }
+    Ok(())
+}
+
+async fn recent_messages_go_on_after_one_that_is_gone(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let (one, two) = (w.put_group(&[&ada]).await?, w.put_group(&[&ada]).await?);
+    let sent = put_many(w, &ada, &[one, two.clone()]).await?;
+    let last = sent.iter().skip(20).position(|message| message.conversation_id == two.id).expect("some are") + 20;
+    let limit = u32::try_from(last).expect("few") + 1;
+    let page = w.read().await?.messages().list_recent_messages(ada.id, first(limit)).await?;
+    assert_eq!(page.items, sent[..=last]);
+    w.change(async |tx| tx.conversations().delete_conversation(two.id).await).await?;
+    let slice = Slice { after: page.next, limit: 200 };
+    let rest = w.read().await?.messages().list_recent_messages(ada.id, slice).await?;
+    let expected: Vec<_> = sent.into_iter().skip(last + 1).filter(|sent| sent.conversation_id != two.id).collect();
+    assert_eq!(rest.items, expected);
     Ok(())
 }
 

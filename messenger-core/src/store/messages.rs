@@ -29,8 +29,11 @@ pub trait MessageQueries: Send {
         limit: u32,
     ) -> StoreResult<Vec<Message>>;
 
-    /// The messages of all conversations in which the user is a member, latest
-    /// `created_at` first, then message id descending, tombstones included.
+    /// The messages of all conversations in which the user is a member, newest
+    /// first, tombstones included: by `created_at`, within a millisecond in an
+    /// order of the store's own, each time the same. A store that knows in what
+    /// order they were stored may go by that; it is another one only where a
+    /// clock was set back. The list goes on after a message that is gone.
     async fn list_recent_messages(
         &mut self,
         user: UserId,

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::error::SqlResult;
 use crate::handle::Handle;
 use crate::rows::{event, event_columns};
+use crate::search::first_after;
 
 #[async_trait]
 impl EventQueries for Handle {
@@ -74,22 +75,18 @@ impl EventQueries for Handle {
     ) -> StoreResult<Vec<Event>> {
         let anchors = anchors.to_vec();
         self.call_long(move |connection| {
-            // One short range of the index for each: the best `limit` of all
-            // ranges are among the best `limit` of each. Named, since without
-            // statistics the primary key looks better, which gives the order
-            // for nothing: it would read what happened to everyone.
-            let mut select = connection.prepare_cached(concat!(
-                "SELECT ",
-                event_columns!(),
-                " FROM events INDEXED BY events_by_audience
-                 WHERE audience_id = ?1 AND position > ?2 AND position <= ?3 AND partition_id = ?4
-                 ORDER BY position LIMIT ?5"
-            ))?;
+            // Messages have places in the log also where it was purged.
+            let purged = connection
+                .prepare_cached("SELECT floor - 1 FROM log_partitions WHERE partition_id = ?1")?
+                .query_row([partition.get()], |row| row.get(0).map(Position::from_stored))
+                .optional()?
+                .unwrap_or(Position::ZERO);
+            // The best `limit` of all are among the best `limit` of each.
             let mut found = Vec::new();
             for (anchor, after) in anchors {
-                let events =
-                    select.query_map(params![anchor, after.get(), until.get(), partition.get(), limit], event)?;
-                found.extend(events.collect::<rusqlite::Result<Vec<_>>>()?);
+                let range = Range { partition, after: after.max(purged), until, limit };
+                events_to(connection, anchor, range, &mut found)?;
+                events_by_message(connection, anchor, range, &mut found)?;
             }
             found.sort_unstable_by_key(|event| event.position);
             found.truncate(limit as usize);
@@ -130,6 +127,69 @@ impl EventQueries for Handle {
         })
         .await
     }
+}
+
+/// Up to `limit` events of a partition in `(after, until]`.
+#[derive(Clone, Copy)]
+struct Range {
+    partition: Partition,
+    after: Position,
+    until: Position,
+    limit: u32,
+}
+
+/// What is addressed to one, but for what is found by its message.
+fn events_to(connection: &Connection, anchor: Uuid, range: Range, found: &mut Vec<Event>) -> SqlResult<()> {
+    let Range { partition, after, until, limit } = range;
+    // The index is named, since without statistics the primary key looks better,
+    // which gives the order for nothing: it would read what happened to everyone.
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events INDEXED BY events_by_audience
+         WHERE by_message = 0 AND audience_id = ?1 AND position > ?2 AND position <= ?3 AND partition_id = ?4
+         ORDER BY position LIMIT ?5"
+    ))?;
+    let parameters = params![anchor, after.get(), until.get(), partition.get(), limit];
+    for event in select.query_map(parameters, event)? {
+        found.push(event?);
+    }
+    Ok(())
+}
+
+/// That messages were sent to a conversation, by its messages: their places in
+/// the log ascend with their seqs (I3, I4).
+fn events_by_message(
+    connection: &Connection,
+    conversation: Uuid,
+    range: Range,
+    found: &mut Vec<Event>,
+) -> SqlResult<()> {
+    let Range { partition, after, until, limit } = range;
+    let mut place = connection.prepare_cached(
+        "SELECT seq, sent_position > ?3 FROM messages
+         WHERE conversation_id = ?1 AND seq <= ?2 AND sent_position IS NOT NULL ORDER BY seq DESC LIMIT 1",
+    )?;
+    let mut is_after = |seq: i64| -> SqlResult<Option<(i64, bool)>> {
+        Ok(place.query_row(params![conversation, seq, after.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    };
+    let Some((last, true)) = is_after(i64::MAX)? else { return Ok(()) };
+    let first = first_after(last, is_after)?;
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT ",
+        event_columns!(),
+        " FROM events
+         WHERE partition_id = ?5 AND by_message = 1 AND audience_id = ?1 AND position IN (
+             SELECT sent_position FROM messages
+             WHERE conversation_id = ?1 AND seq >= ?2 AND sent_position > ?3 AND sent_position <= ?4
+             ORDER BY seq LIMIT ?6)
+         ORDER BY position"
+    ))?;
+    let parameters = params![conversation, first, after.get(), until.get(), partition.get(), limit];
+    for event in select.query_map(parameters, event)? {
+        found.push(event?);
+    }
+    Ok(())
 }
 
 fn positions(connection: &Connection, select: &str) -> SqlResult<BTreeMap<Partition, Position>> {

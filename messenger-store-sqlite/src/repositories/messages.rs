@@ -2,16 +2,19 @@ use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
+use messenger_core::event::Position;
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::recent::recent_messages;
+use crate::batch::SentPositions;
 use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
-use crate::rows::{MESSAGE_COLUMNS, descending, message, message_columns, one_more};
+use crate::rows::{MESSAGE_COLUMNS, message, message_columns};
 
 #[async_trait]
 impl MessageQueries for Handle {
@@ -107,36 +110,7 @@ impl MessageQueries for Handle {
         user: UserId,
         slice: Slice<TimeKey>,
     ) -> StoreResult<Rows<Message, TimeKey>> {
-        self.call(move |connection| {
-            // The page's messages are all in those conversations whose newest
-            // message before the key is among the newest such ones. So one
-            // probe per conversation finds a page's worth of conversations, and
-            // a page's worth of each is all that is ever sorted.
-            let mut select = connection.prepare_cached(concat!(
-                "WITH active AS MATERIALIZED (
-                     SELECT h.conversation_id
-                     FROM memberships s CROSS JOIN messages h ON h.id = (
-                         SELECT x.id FROM messages x
-                         WHERE x.conversation_id = s.conversation_id AND (x.created_at, x.id) < (?2, ?3)
-                         ORDER BY x.created_at DESC, x.id DESC LIMIT 1)
-                     WHERE s.user_id = ?1
-                     ORDER BY h.created_at DESC, h.id DESC LIMIT ?4
-                 )
-                 SELECT ",
-                message_columns!("m"),
-                " FROM active a CROSS JOIN messages m ON m.id IN (
-                     SELECT x.id FROM messages x
-                     WHERE x.conversation_id = a.conversation_id AND (x.created_at, x.id) < (?2, ?3)
-                     ORDER BY x.created_at DESC, x.id DESC LIMIT ?4)
-                 ORDER BY m.created_at DESC, m.id DESC LIMIT ?4"
-            ))?;
-            let (at, id) = descending(slice.after);
-            let messages = select
-                .query_map(params![user.as_uuid(), at, id, one_more(slice.limit)], message)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(Rows::cut(messages, slice.limit, |message| TimeKey { at: message.created_at, id: message.id.as_uuid() }))
-        })
-        .await
+        self.call(move |connection| recent_messages(connection, user, slice)).await
     }
 
     async fn count_sent_after(&mut self, conversation: ConversationId, sender: UserId, seq: Seq) -> StoreResult<i64> {
@@ -163,7 +137,7 @@ impl MessageQueries for Handle {
 impl MessageRepository for Handle {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.change(move |connection| insert_messages(connection, &messages)).await
+        self.change(move |connection| insert_messages(connection, &messages, &SentPositions::default())).await
     }
 
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
@@ -172,11 +146,16 @@ impl MessageRepository for Handle {
     }
 }
 
-pub(crate) fn insert_messages(connection: &Connection, messages: &[SentMessage]) -> SqlResult<()> {
+/// Those whose place in the log is not known yet get it when it is.
+pub(crate) fn insert_messages(
+    connection: &Connection,
+    messages: &[SentMessage],
+    positions: &SentPositions,
+) -> SqlResult<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
-                               created_at, edited_at, deleted_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                               created_at, edited_at, deleted_at, sent_position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
     for SentMessage { message, payload_hash } in messages {
         insert.execute(params![
@@ -191,6 +170,7 @@ pub(crate) fn insert_messages(connection: &Connection, messages: &[SentMessage])
             message.created_at.as_millis(),
             message.edited_at.map(Timestamp::as_millis),
             message.deleted_at.map(Timestamp::as_millis),
+            positions.get(message).map(Position::get),
         ])?;
     }
     Ok(())

@@ -9,6 +9,7 @@ mod credentials;
 pub(crate) mod events;
 mod friendships;
 pub(crate) mod messages;
+mod recent;
 mod sessions;
 mod user_search;
 mod user_terms;

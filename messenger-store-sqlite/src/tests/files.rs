@@ -1,9 +1,7 @@
 //! The files, and who may open them.
 
 use messenger_core::event::PartitionCount;
-use messenger_core::page::Slice;
 use messenger_core::store::{Migrator as _, Store as _};
-use messenger_core::user::{DisplayName, User, UserQuery};
 
 use super::fixtures::{TestStore, user, user_id};
 use crate::{MigrateOnOpen, OpenError, SqliteMigrator, SqliteOptions, SqliteStore};
@@ -137,36 +135,4 @@ async fn a_name_that_sqlite_has_a_meaning_for_is_a_file_like_any_other() {
         store.ping().await.expect("answers");
         assert!(std::fs::metadata(&path).expect("a file").len() > 0, "{name}");
     }
-}
-
-#[tokio::test]
-async fn users_of_an_older_version_get_their_terms() {
-    let test = TestStore::open().await;
-    let mut tx = test.begin().await;
-    // Terms that end in a space, and a character that folds into eighteen.
-    for (n, name) in (1..).zip(["A b c", "a", "Größe 🦀", "\u{fdfa}", "¨x a"]) {
-        let display_name = DisplayName::parse(name).expect("valid");
-        tx.users().insert_user(&User { display_name, ..user(n) }).await.expect("inserts");
-    }
-    tx.commit(&[]).await.expect("commits");
-    let path = test.path();
-    let TestStore { store, directory: _directory } = test;
-    drop(store);
-
-    let terms = || -> rusqlite::Result<Vec<(String, String)>> {
-        let connection = rusqlite::Connection::open(&path)?;
-        let mut select = connection.prepare("SELECT term, username FROM user_terms ORDER BY term, username")?;
-        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
-    };
-    let written = terms().expect("reads");
-    assert!(written.len() > 100, "{written:?}");
-    let migrator = SqliteMigrator::new(SqliteOptions::new(&path));
-    while migrator.down().await.expect("takes back").expect("there is one").version > 3 {}
-    assert!(terms().is_err(), "the table is gone");
-    let store = SqliteStore::open(&path).await.expect("applies and opens");
-    assert_eq!(terms().expect("reads"), written);
-    let mut snapshot = store.read().await.expect("reads");
-    let query = UserQuery::parse("röß").expect("valid");
-    let found = snapshot.users().search_users(&query, Slice { after: None, limit: 9 }).await.expect("reads");
-    assert_eq!(found.items.iter().map(|user| user.id).collect::<Vec<_>>(), [user_id(3)]);
 }

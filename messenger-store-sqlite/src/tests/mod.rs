@@ -9,5 +9,6 @@ mod repositories;
 mod statements;
 mod transactions;
 mod unique_keys;
+mod upgrades;
 
 use crate::{SqliteOptions, SqliteStore};

@@ -262,8 +262,7 @@ async fn messages(tx: &mut dyn Transaction) {
     assert_eq!(repository.count_sent_after(crew, user_id(2), Seq::ZERO).await.expect("reads"), 0);
 
     let recent = assert_pages!(|slice| repository.list_recent_messages(user_id(2), slice));
-    // Seq 1 of both conversations was sent in the same millisecond.
-    let expected = [&all[2], &all[1], &all[3], &all[0]];
+    let expected = [&all[3], &all[2], &all[1], &all[0]];
     assert_eq!(recent.iter().collect::<Vec<_>>(), expected);
     assert_eq!(assert_pages!(|slice| repository.list_recent_messages(user_id(12), slice)), []);
 }
