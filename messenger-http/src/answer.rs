@@ -26,7 +26,7 @@ pub(crate) struct Written<T>(pub T);
 #[derive(Debug)]
 pub(crate) struct Created<T>(pub T);
 
-/// 201 with what was made, or 200 with what was there.
+/// 201 with what was made, or 200 with what was there; written straight to text.
 #[derive(Debug)]
 pub(crate) enum CreatedOrFound<T> {
     /// It was made.
@@ -45,6 +45,16 @@ pub(crate) struct Word(pub &'static str);
 
 fn respond(status: StatusCode, object: &impl ToJSON) -> Response {
     Response::builder().status(status).header(header::CONTENT_TYPE, JSON).body(object.to_json_string())
+}
+
+fn write(status: StatusCode, object: &impl Serialize) -> Response {
+    match serde_json::to_vec(object) {
+        Ok(text) => Response::builder().status(status).header(header::CONTENT_TYPE, JSON).body(text),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            Problem::new(Code::Internal).into_response()
+        }
+    }
 }
 
 fn described<T: Type>(status: u16, description: &'static str) -> MetaResponse {
@@ -70,13 +80,7 @@ impl<T: ToJSON> ApiResponse for Answer<T> {
 
 impl<T: Serialize + Send> IntoResponse for Written<T> {
     fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(text) => Response::builder().header(header::CONTENT_TYPE, JSON).body(text),
-            Err(error) => {
-                tracing::error!(%error, "an answer cannot be written");
-                Problem::new(Code::Internal).into_response()
-            }
-        }
+        write(StatusCode::OK, &self.0)
     }
 }
 
@@ -106,16 +110,16 @@ impl<T: ToJSON> ApiResponse for Created<T> {
     }
 }
 
-impl<T: ToJSON> IntoResponse for CreatedOrFound<T> {
+impl<T: Serialize + Send> IntoResponse for CreatedOrFound<T> {
     fn into_response(self) -> Response {
         match self {
-            Self::Created(object) => respond(StatusCode::CREATED, &object),
-            Self::Found(object) => respond(StatusCode::OK, &object),
+            Self::Created(object) => write(StatusCode::CREATED, &object),
+            Self::Found(object) => write(StatusCode::OK, &object),
         }
     }
 }
 
-impl<T: ToJSON> ApiResponse for CreatedOrFound<T> {
+impl<T: Serialize + Type> ApiResponse for CreatedOrFound<T> {
     fn meta() -> MetaResponses {
         // One schema for both: generators such as progenitor take one type of
         // success per operation.
@@ -170,22 +174,29 @@ mod tests {
     use crate::wire;
 
     fn assert_same<T: Example + ToJSON + Serialize>() {
-        let example = T::example();
-        assert_eq!(serde_json::to_value(&example).ok(), example.to_json(), "{}", T::name());
+        assert_written_as_described(&T::example());
+    }
+
+    fn assert_written_as_described<T: ToJSON + Serialize>(value: &T) {
+        assert_eq!(serde_json::to_value(value).ok(), value.to_json(), "{}", T::name());
     }
 
     #[test]
     fn what_is_written_straight_to_text_is_what_its_schema_describes() {
+        assert_same::<wire::Conversation>();
         assert_same::<wire::ConversationPage>();
         assert_same::<wire::EventPage>();
         assert_same::<wire::FriendPage>();
         assert_same::<wire::FriendRequestPage>();
         assert_same::<wire::Me>();
         assert_same::<wire::MemberPage>();
+        assert_same::<wire::Message>();
         assert_same::<wire::MessagePage>();
         assert_same::<wire::RecentMessagePage>();
         assert_same::<wire::SessionPage>();
         assert_same::<wire::Snapshot>();
         assert_same::<wire::UserPage>();
+        assert_written_as_described(&wire::FriendRequestSent::Pending(wire::FriendRequest::example()));
+        assert_written_as_described(&wire::FriendRequestSent::Friends(wire::Friend::example()));
     }
 }

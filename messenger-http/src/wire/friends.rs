@@ -106,7 +106,8 @@ pub enum NewFriendRequest {
 
 /// What a request led to: the request, or the friendship when the other had
 /// asked too.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
 pub enum FriendRequestSent {
     /// It waits for an answer (201).
     Pending(FriendRequest),
