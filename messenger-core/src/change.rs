@@ -70,10 +70,8 @@ impl Change {
 
     /// Notes what `actor` did, for the log.
     pub(crate) fn record(&mut self, actor: UserId, audience: Audience, fact: Fact) {
-        let mut tag = [0; 4];
-        self.ids.fill_random(&mut tag);
-        let tag = u32::from_be_bytes(tag);
-        self.events.push(NewEvent { audience, fact, at: self.now, actor_id: actor, tag });
+        // Tags are drawn at once when it commits.
+        self.events.push(NewEvent { audience, fact, at: self.now, actor_id: actor, tag: 0 });
     }
 
     /// Notes everything that a transition tells.
@@ -94,7 +92,13 @@ impl Change {
         Ok(self.transaction.rollback().await?)
     }
 
-    pub(crate) async fn commit(self) -> Result<Vec<Event>> {
+    pub(crate) async fn commit(mut self) -> Result<Vec<Event>> {
+        let mut tags = vec![0; self.events.len() * size_of::<u32>()];
+        self.ids.fill_random(&mut tags);
+        let (tags, _) = tags.as_chunks();
+        for (event, tag) in self.events.iter_mut().zip(tags) {
+            event.tag = u32::from_be_bytes(*tag);
+        }
         Ok(self.transaction.commit(&self.events).await?)
     }
 }
