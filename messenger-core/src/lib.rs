@@ -16,6 +16,7 @@ pub mod delivery;
 pub mod error;
 pub mod event;
 pub mod friendship;
+mod generations;
 pub mod id;
 pub mod lane;
 pub mod live;
@@ -30,6 +31,7 @@ mod session_cache;
 pub mod store;
 mod text;
 pub mod token;
+mod token_cache;
 pub mod user;
 pub mod user_search;
 

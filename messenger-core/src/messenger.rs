@@ -20,6 +20,7 @@ use crate::presence::{Notices, PresenceOptions};
 use crate::session_cache::SessionCache;
 use crate::store::{Snapshot, Store, StoreError};
 use crate::token::SigningKeys;
+use crate::token_cache::TokenCache;
 
 /// How often a change that met a conflict is tried in all.
 const MAX_ATTEMPTS: u32 = 8;
@@ -57,6 +58,7 @@ pub(crate) struct Inner {
     /// Subscriptions are not taken any more.
     pub(crate) shutting_down: AtomicBool,
     pub(crate) lanes: Lanes,
+    pub(crate) tokens: TokenCache,
     pub(crate) sessions: SessionCache,
 }
 
@@ -135,6 +137,7 @@ impl MessengerBuilder {
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
+            tokens: TokenCache::default(),
             sessions: SessionCache::default(),
         };
         Messenger { inner: Arc::new(inner) }

@@ -55,7 +55,7 @@ impl SigningKeys {
     fn new(keys: Vec<SigningKey>) -> Self {
         // Only HS256 is accepted, whatever a token's header says: `none` and
         // every other algorithm are refused. The time is ours to tell, so the
-        // expiry is checked by `verify`.
+        // expiry is checked by [`Verified::viewer_at`].
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
@@ -83,17 +83,30 @@ impl SigningKeys {
         encode(&header, &claims, &key.encoding).map_err(|error| Error::Internal(format!("access token: {error}")))
     }
 
-    /// Whose token it is. One answer for everything that can be wrong with it.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Refusal> {
+    /// Whose token it is, by its signature. One answer for everything that can
+    /// be wrong with it.
+    pub(crate) fn verify(&self, token: &str) -> Result<Verified, Refusal> {
         let signed = self.keys.iter().find_map(|key| {
             let token = decode::<Claims>(token, &key.decoding, &self.validation).ok()?;
-            (token.header.kid.as_deref() == Some(&key.kid)).then_some(token)
+            (token.header.kid.as_deref() == Some(&key.kid)).then_some(token.claims)
         });
-        let claims = signed.ok_or(Refusal::InvalidToken)?.claims;
-        if claims.exp <= now.as_seconds() {
-            return Err(Refusal::InvalidToken);
-        }
-        Ok(Viewer { user_id: UserId::from_uuid(claims.sub), session_id: SessionId::from_uuid(claims.sid) })
+        let Claims { sub, sid, exp, .. } = signed.ok_or(Refusal::InvalidToken)?;
+        Ok(Verified { viewer: Viewer { user_id: UserId::from_uuid(sub), session_id: SessionId::from_uuid(sid) }, exp })
+    }
+}
+
+/// What a rightly signed token says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Verified {
+    viewer: Viewer,
+    /// Seconds since the epoch.
+    exp: i64,
+}
+
+impl Verified {
+    /// Whose it is, unless its time is up.
+    pub(crate) fn viewer_at(self, now: Timestamp) -> Result<Viewer, Refusal> {
+        if self.exp <= now.as_seconds() { Err(Refusal::InvalidToken) } else { Ok(self.viewer) }
     }
 }
 
@@ -135,6 +148,10 @@ mod tests {
         Viewer { user_id: UserId::from_uuid(Uuid::from_u128(1)), session_id: SessionId::from_uuid(Uuid::from_u128(2)) }
     }
 
+    fn verify(keys: &SigningKeys, token: &str, now: Timestamp) -> Result<Viewer, Refusal> {
+        keys.verify(token)?.viewer_at(now)
+    }
+
     fn keys(text: &str) -> SigningKeys {
         SigningKeys::parse(text).expect("long enough")
     }
@@ -143,16 +160,16 @@ mod tests {
     fn a_token_names_its_user_and_session_until_it_expires() {
         let keys = keys(&"k".repeat(32));
         let token = keys.sign(viewer(), NOW).expect("signs");
-        assert_eq!(keys.verify(&token, NOW), Ok(viewer()));
-        assert_eq!(keys.verify(&token, NOW.after(ACCESS_TOKEN_LIFETIME)), Err(Refusal::InvalidToken));
+        assert_eq!(verify(&keys, &token, NOW), Ok(viewer()));
+        assert_eq!(verify(&keys, &token, NOW.after(ACCESS_TOKEN_LIFETIME)), Err(Refusal::InvalidToken));
     }
 
     #[test]
     fn an_old_key_still_verifies_behind_a_new_one() {
         let (old, new) = ("o".repeat(32), "n".repeat(32));
         let token = keys(&old).sign(viewer(), NOW).expect("signs");
-        assert_eq!(keys(&format!("{new},{old}")).verify(&token, NOW), Ok(viewer()));
-        assert_eq!(keys(&new).verify(&token, NOW), Err(Refusal::InvalidToken));
+        assert_eq!(verify(&keys(&format!("{new},{old}")), &token, NOW), Ok(viewer()));
+        assert_eq!(verify(&keys(&new), &token, NOW), Err(Refusal::InvalidToken));
     }
 
     #[test]
@@ -163,7 +180,7 @@ mod tests {
         let kid = &keys.keys[0].kid;
         let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"none","typ":"JWT","kid":"{kid}"}}"#));
         for forged in [format!("{header}.{}.", parts[1]), format!("{header}.{}.{}", parts[1], parts[2])] {
-            assert_eq!(keys.verify(&forged, NOW), Err(Refusal::InvalidToken));
+            assert_eq!(verify(&keys, &forged, NOW), Err(Refusal::InvalidToken));
         }
     }
 

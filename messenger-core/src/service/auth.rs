@@ -179,7 +179,7 @@ impl Messenger {
     /// [`Refusal::InvalidToken`] for everything that can be wrong with it.
     pub async fn authenticate(&self, access_token: &str) -> Result<Viewer> {
         let now = self.inner.clock.now();
-        let viewer = self.inner.keys.verify(access_token, now)?;
+        let viewer = self.inner.tokens.verify(&self.inner.keys, access_token, now)?;
         let known = &self.inner.sessions;
         if known.knows(&viewer, now) {
             return Ok(viewer);
