@@ -168,14 +168,15 @@ pub struct StoredTicket {
     pub expires_at: Timestamp,
 }
 
-/// A refresh token as stores keep it. Never changed once written.
+/// A refresh token as stores keep it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredRefreshToken {
     /// Which token.
     pub hash: RefreshTokenHash,
     /// Its session.
     pub session_id: SessionId,
-    /// 1 for the token of the login; one more for each successor.
+    /// 1 for the token of the login; one more for each successor. One less for
+    /// those that were not used when another of their generation was.
     pub generation: i64,
 }
 
@@ -187,9 +188,14 @@ pub enum Refresh {
     Rotate {
         /// What the session's becomes.
         spent_generation: i64,
+        /// Whether the token is the first of its generation that is used: the
+        /// others, which were issued in place of lost answers, fall a generation
+        /// behind. Whoever presents one of them is not who presented this one.
+        outdates_siblings: bool,
     },
-    /// A token came back although its successor was used: two parties hold the
-    /// family, so it ends (RFC 9700, section 4.14.2).
+    /// A token came back although its successor was used, or another one in its
+    /// place: two parties hold the family, so it ends (RFC 9700, section
+    /// 4.14.2).
     Reused,
 }
 
@@ -203,7 +209,8 @@ impl Session {
         if generation < self.spent_generation {
             Refresh::Reused
         } else {
-            Refresh::Rotate { spent_generation: generation }
+            let outdates_siblings = generation > self.spent_generation;
+            Refresh::Rotate { spent_generation: generation, outdates_siblings }
         }
     }
 
@@ -233,12 +240,12 @@ mod tests {
 
     #[test]
     fn a_fresh_token_rotates() {
-        assert_eq!(session(0).refresh(1), Refresh::Rotate { spent_generation: 1 });
+        assert_eq!(session(0).refresh(1), Refresh::Rotate { spent_generation: 1, outdates_siblings: true });
     }
 
     #[test]
     fn a_spent_token_rotates_again_while_its_successor_is_unused() {
-        assert_eq!(session(1).refresh(1), Refresh::Rotate { spent_generation: 1 });
+        assert_eq!(session(1).refresh(1), Refresh::Rotate { spent_generation: 1, outdates_siblings: false });
     }
 
     #[test]

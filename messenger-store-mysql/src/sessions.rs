@@ -149,6 +149,16 @@ impl SessionRepository for Link {
         Ok(())
     }
 
+    async fn outdate_siblings(&mut self, spent: &StoredRefreshToken) -> StoreResult<()> {
+        let mut sql = Sql::new("UPDATE refresh_tokens SET generation = generation - 1 WHERE session_id = ");
+        sql.id(spent.session_id.as_uuid())
+            .then(" AND generation = ", spent.generation)
+            .text(" AND token_hash <> ")
+            .bind(spent.hash.as_bytes().as_slice());
+        self.run(sql).await?;
+        Ok(())
+    }
+
     async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()> {
         let mut sql = Sql::new("INSERT INTO tickets (ticket_hash, session_id, expires_at) VALUES (");
         sql.bind(ticket.hash.as_bytes().as_slice())

@@ -16,6 +16,7 @@ pub(super) const CASES: &[Case] = isolated!("sessions":
     a_refresh_goes_on_with_the_same_session,
     a_spent_token_whose_successor_is_unused_gets_another,
     a_spent_token_whose_successor_was_used_ends_the_session,
+    a_second_successor_ends_the_session_once_the_first_was_used,
     an_unknown_refresh_token_is_refused,
     an_access_token_expires,
     a_session_that_is_not_refreshed_expires,
@@ -61,6 +62,27 @@ async fn a_spent_token_whose_successor_was_used_ends_the_session(w: &World) -> O
     assert_eq!(refusal(w.messenger.refresh(&third.refresh_token).await), Refusal::InvalidRefreshToken);
     assert_eq!(refusal(w.messenger.authenticate(&third.access_token).await), Refusal::InvalidToken);
     assert_eq!(refusal(w.messenger.refresh(first).await), Refusal::InvalidRefreshToken, "all of it is gone");
+    Ok(())
+}
+
+/// Or two who hold copies of one token could go on for good, each with a line of
+/// successors of their own.
+async fn a_second_successor_ends_the_session_once_the_first_was_used(w: &World) -> Outcome {
+    for used in 0..3 {
+        let first = register(w, &format!("ada{used}")).await?.tokens.refresh_token;
+        let mut successors = vec![];
+        for _ in 0..3 {
+            successors.push(w.messenger.refresh(&first).await?.refresh_token);
+        }
+        let used = successors.swap_remove(used);
+        let tokens = w.messenger.refresh(&used).await?;
+        // Its own answer may be lost too.
+        let again = w.messenger.refresh(&used).await?;
+        w.messenger.authenticate(&again.access_token).await?;
+        assert_eq!(refusal(w.messenger.refresh(&successors[0]).await), Refusal::RefreshTokenReused);
+        assert_eq!(refusal(w.messenger.refresh(&again.refresh_token).await), Refusal::InvalidRefreshToken);
+        assert_eq!(refusal(w.messenger.authenticate(&tokens.access_token).await), Refusal::InvalidToken);
+    }
     Ok(())
 }
 

@@ -24,6 +24,7 @@ pub(super) const CASES: &[Case] = isolated!("store_sessions":
     all_sessions_of_a_user_are_locked_in_the_order_of_their_ids,
     a_refresh_token_is_found_by_its_hash,
     a_refresh_token_is_stored_once,
+    siblings_of_a_spent_token_fall_a_generation_behind,
     a_deleted_session_takes_its_tokens_along,
     expired_sessions_are_found_up_to_a_limit,
 );
@@ -194,6 +195,23 @@ async fn a_refresh_token_is_stored_once(w: &World) -> Outcome {
     let session = put_one(w, &ada).await?;
     put_tokens(w, &[token(&session, 1, 1)]).await?;
     assert_eq!(unique(put_tokens(w, &[token(&session, 1, 2)]).await), UniqueKey::Other);
+    Ok(())
+}
+
+async fn siblings_of_a_spent_token_fall_a_generation_behind(w: &World) -> Outcome {
+    let ada = w.put_user("ada").await?;
+    let (session, other) = (put_one(w, &ada).await?, put_one(w, &ada).await?);
+    let spent = token(&session, 2, 2);
+    let (older, newer) = (token(&session, 1, 1), token(&session, 5, 3));
+    let siblings = [token(&session, 3, 2), token(&session, 4, 2)];
+    let elsewhere = token(&other, 6, 2);
+    put_tokens(w, &[older, spent, siblings[0], siblings[1], newer, elsewhere]).await?;
+    w.change(async |tx| tx.sessions().outdate_siblings(&spent).await).await?;
+    let behind = siblings.map(|sibling| StoredRefreshToken { generation: 1, ..sibling });
+    let mut snapshot = w.read().await?;
+    for expected in [older, spent, behind[0], behind[1], newer, elsewhere] {
+        assert_eq!(snapshot.sessions().find_refresh_token(&expected.hash).await?, Some(expected));
+    }
     Ok(())
 }
 

@@ -130,7 +130,8 @@ impl Messenger {
 
     /// Spends a refresh token for new tokens. A spent one that returns while
     /// its successors are unused gets another successor, since the answer was
-    /// lost; once a successor was used, it ends the session.
+    /// lost; once a successor was used, it ends the session, and so does any
+    /// other successor.
     ///
     /// # Errors
     ///
@@ -139,19 +140,25 @@ impl Messenger {
         let hash = &presented.hash();
         let refreshed = self
             .transact(|mut change| async move {
-                let token = change.sessions().find_refresh_token(hash).await?.ok_or(Refusal::InvalidRefreshToken)?;
-                let session = change.sessions().lock_session(token.session_id).await?;
+                let found = change.sessions().find_refresh_token(hash).await?.ok_or(Refusal::InvalidRefreshToken)?;
+                let session = change.sessions().lock_session(found.session_id).await?;
                 let mut session = session.ok_or(Refusal::InvalidRefreshToken)?;
+                // As it is under the lock: another of its generation may have
+                // been used meanwhile.
+                let spent = change.sessions().find_refresh_token(hash).await?.ok_or(Refusal::InvalidRefreshToken)?;
                 let now = change.now();
                 if session.is_expired(now) {
                     return Err(Refusal::InvalidRefreshToken.into());
                 }
-                match session.refresh(token.generation) {
+                match session.refresh(spent.generation) {
                     Refresh::Reused => {
                         end_session(&mut change, &session).await?;
                         change.done(None)
                     }
-                    Refresh::Rotate { spent_generation } => {
+                    Refresh::Rotate { spent_generation, outdates_siblings } => {
+                        if outdates_siblings {
+                            change.sessions().outdate_siblings(&spent).await?;
+                        }
                         session.spent_generation = spent_generation;
                         session.refreshed_at = now;
                         session.expires_at = now.after(SESSION_LIFETIME);

@@ -63,4 +63,8 @@ pub trait SessionRepository: SessionQueries {
 
     /// Stores a refresh token of a stored session.
     async fn insert_refresh_token(&mut self, token: &StoredRefreshToken) -> StoreResult<()>;
+
+    /// Takes one off the generation of all other tokens that have the
+    /// generation and the session of `spent`.
+    async fn outdate_siblings(&mut self, spent: &StoredRefreshToken) -> StoreResult<()>;
 }

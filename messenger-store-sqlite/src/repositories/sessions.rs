@@ -155,6 +155,19 @@ impl SessionRepository for Handle {
         .await
     }
 
+    async fn outdate_siblings(&mut self, spent: &StoredRefreshToken) -> StoreResult<()> {
+        let spent = *spent;
+        self.change(move |connection| {
+            let mut update = connection.prepare_cached(
+                "UPDATE refresh_tokens SET generation = generation - 1
+                 WHERE session_id = ?1 AND generation = ?2 AND token_hash <> ?3",
+            )?;
+            update.execute(params![spent.session_id.as_uuid(), spent.generation, spent.hash.as_bytes()])?;
+            Ok(())
+        })
+        .await
+    }
+
     async fn insert_ticket(&mut self, ticket: &StoredTicket) -> StoreResult<()> {
         let ticket = *ticket;
         self.change(move |connection| {
