@@ -20,9 +20,12 @@ const STATEMENT_CACHE: usize = 128;
 const WRITER_CACHE_KIB: i64 = 16 * 1024;
 
 /// The absolute path of a database file. SQLite gives names such as `:memory:`
-/// and the empty name a meaning of their own; an absolute path has none.
+/// and the empty name a meaning of their own; an absolute path has none. A link
+/// is followed, as SQLite does: the lock stands beside the file, whatever name
+/// it was opened by.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, OpenError> {
-    std::path::absolute(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })
+    let path = std::path::absolute(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
+    Ok(std::fs::canonicalize(&path).unwrap_or(path))
 }
 
 /// Makes the database file if it is not there. SQLite would make it readable by

@@ -20,6 +20,16 @@ async fn every_file_is_readable_by_its_owner_alone() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_server_is_refused_by_any_name_of_the_file() {
+    let test = TestStore::open().await;
+    let link = test.path().with_file_name("link.db");
+    std::os::unix::fs::symlink(test.path(), &link).expect("links");
+    let error = SqliteStore::open(&link).await.expect_err("in use");
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_second_server_is_refused_with_one_line() {
     let test = TestStore::open().await;
