@@ -188,7 +188,14 @@ impl SqliteMigrator {
     }
 
     fn failed(&self, what: &str, error: &rusqlite::Error) -> MigrationError {
-        MigrationError::new(format!("cannot {what} the database {}: {error}", self.path.display()))
+        let path = self.path.display();
+        match error {
+            // With the statement, rusqlite would say: all of a migration.
+            rusqlite::Error::SqlInputError { msg, .. } => {
+                MigrationError::new(format!("cannot {what} the database {path}: {msg}"))
+            }
+            error => MigrationError::new(format!("cannot {what} the database {path}: {error}")),
+        }
     }
 
     async fn blocking<T: Send + 'static>(
