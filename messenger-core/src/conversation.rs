@@ -197,7 +197,9 @@ mod tests {
     #[test]
     fn a_title_is_one_trimmed_line() {
         assert_eq!(Title::parse(" Crew ").map(|t| t.to_string()), Ok("Crew".into()));
-        assert!(Title::parse("\u{7}").is_err());
+        for breaks in ["\u{7}", "a\nb", "a\u{2028}b", "a\u{2029}b"] {
+            assert!(Title::parse(breaks).is_err(), "{breaks:?}");
+        }
         assert!(Title::parse("").is_err());
     }
 }

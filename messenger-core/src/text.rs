@@ -14,10 +14,11 @@ pub(crate) fn check_length(text: &str, min: usize, max: usize) -> Result<(), Inv
     }
 }
 
-/// Refuses control characters, which would break a line of a list or a log.
+/// Refuses control characters, and the line and paragraph separators of Unicode,
+/// which would break a line of a list or a log.
 pub(crate) fn check_one_line(text: &str) -> Result<(), InvalidValue> {
-    if text.chars().any(char::is_control) {
-        Err(InvalidValue::new("must not contain control characters"))
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        Err(InvalidValue::new("must not contain control characters or line separators"))
     } else {
         Ok(())
     }
