@@ -19,7 +19,7 @@ use tracing::Instrument as _;
 use crate::accept;
 use crate::address::ClientAddress;
 use crate::auth::{MaybeAuthenticated, authenticate};
-use crate::body::BodyRules;
+use crate::body::{self, BodyRules};
 use crate::limits::{Limiter, Standing};
 use crate::params::QueryPairs;
 use crate::problem::{Code, Problem};
@@ -118,6 +118,11 @@ impl Gate {
         check_parameters(&self.operation.params, &request, &pairs, &self.shared.body.registry)?;
         request.extensions_mut().insert(pairs);
         request.extensions_mut().insert(self.shared.body.clone());
+        if self.operation.request.is_some() {
+            // Before the operation begins: a client that does not send on is not
+            // an operation that takes too long.
+            timeout_at(deadline, body::take_in(&mut request)).await.map_err(|_| body::late())??;
+        }
         self.run(request, deadline).await
     }
 

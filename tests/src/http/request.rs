@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt as _};
 use messenger_http::ClientAddress;
 use poem::http::Method;
 use poem::{Body, Endpoint as _};
@@ -35,6 +36,8 @@ enum SentBody {
     Whole(Vec<u8>),
     /// In pieces, without a length.
     Chunked(Vec<u8>),
+    /// The same, and without an end.
+    Stalled(Vec<u8>),
 }
 
 impl Request {
@@ -96,6 +99,12 @@ impl Request {
         self
     }
 
+    /// With a body of which nothing comes after these bytes.
+    pub fn stalled(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(SentBody::Stalled(body.into()));
+        self
+    }
+
     /// From another address than usual.
     pub fn from(mut self, client: impl Into<IpAddr>) -> Self {
         self.client = client.into();
@@ -114,7 +123,10 @@ impl Request {
         let request = match self.body {
             None => request.finish(),
             Some(SentBody::Whole(bytes)) => request.header("content-length", bytes.len()).body(bytes),
-            Some(SentBody::Chunked(bytes)) => request.body(pieces(&bytes)),
+            Some(SentBody::Chunked(bytes)) => request.body(Body::from_bytes_stream(pieces(&bytes))),
+            Some(SentBody::Stalled(bytes)) => {
+                request.body(Body::from_bytes_stream(pieces(&bytes).chain(futures_util::stream::pending())))
+            }
         };
         self.app.clock().tick();
         let answered = tokio::time::timeout(TIME_LIMIT, self.app.router().get_response(request)).await;
@@ -129,9 +141,9 @@ impl Request {
     }
 }
 
-fn pieces(bytes: &[u8]) -> Body {
-    let pieces: Vec<_> = bytes.chunks(16 * 1024).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
-    Body::from_bytes_stream(futures_util::stream::iter(pieces))
+fn pieces(bytes: &[u8]) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send + use<> {
+    let pieces: Vec<_> = bytes.chunks(16 * 1024).map(|piece| Ok(piece.to_vec())).collect();
+    futures_util::stream::iter(pieces)
 }
 
 impl IntoFuture for Request {

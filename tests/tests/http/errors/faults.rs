@@ -6,6 +6,7 @@ use std::time::Duration;
 use messenger_http::AppOptions;
 use messenger_tests::http::{Client as _, Fault, Operation, TestApp};
 use poem::http::Method;
+use serde_json::json;
 
 use super::fixture::{Fixture, operations};
 
@@ -15,6 +16,7 @@ cases! { "errors::faults":
     a_store_that_hangs_is_not_waited_for,
     a_change_that_hangs_is_not_waited_for,
     a_lost_commit_is_an_unknown_outcome,
+    a_body_that_does_not_come_is_not_waited_for,
 }
 
 /// A fixture at an app that does not wait long.
@@ -79,5 +81,15 @@ async fn a_lost_commit_is_an_unknown_outcome(app: TestApp) {
         fixture.app.break_store(Fault::LosesCommits);
         fixture.request(operation, &fixture.valid(operation)).await.refused(503, "outcome_unknown");
         fixture.app.break_store(None);
+    }
+}
+
+/// It is the client's doing, and nothing was begun.
+async fn a_body_that_does_not_come_is_not_waited_for(app: TestApp) {
+    let fixture = impatient(app).await;
+    for part in ["", "{\"display_name\": "] {
+        let request = fixture.ada.patch("/v1/me", json!(null)).stalled(part);
+        let problem = request.await.refused(400, "invalid_json");
+        assert_eq!(problem["detail"], "the body did not come in time");
     }
 }
