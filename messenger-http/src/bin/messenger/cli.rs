@@ -161,8 +161,16 @@ pub(crate) fn explain(error: &clap::Error) -> ExitCode {
         let _ = error.print();
         return ExitCode::SUCCESS;
     }
-    eprintln!("messenger: {}", one_line(&error.to_string()));
+    eprintln!("messenger: {}", in_one_line(error));
     ExitCode::from(crate::EXIT_USAGE)
+}
+
+fn in_one_line(error: &clap::Error) -> String {
+    // Here clap would print the help, of which one line says nothing.
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing: migrate takes up, down or status".to_owned();
+    }
+    one_line(&error.to_string())
 }
 
 /// What clap writes on several lines, without its hints on usage.
@@ -180,7 +188,7 @@ mod tests {
 
     fn refusal(args: &[&str]) -> String {
         let args = std::iter::once(&"messenger").chain(args);
-        one_line(&Cli::try_parse_from(args).expect_err("refused").to_string())
+        in_one_line(&Cli::try_parse_from(args).expect_err("refused"))
     }
 
     #[test]
@@ -221,6 +229,7 @@ mod tests {
             let line = refusal(args);
             assert!(!line.contains('\n') && !line.is_empty() && !line.starts_with("error"), "{args:?}: {line}");
         }
+        assert_eq!(refusal(&["migrate"]), "a command is missing: migrate takes up, down or status");
         assert_eq!(
             refusal(&["--trusted-proxies", "proxy"]),
             "invalid value 'proxy' for '--trusted-proxies [<NETWORKS>...]': must be an IP address, or a network such \

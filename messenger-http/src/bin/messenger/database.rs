@@ -20,8 +20,12 @@ impl Database {
         if let Some(path) = url.strip_prefix("sqlite://") {
             // sqlx and others know parameters and a database in memory; here
             // they would be part of a file's name.
-            if path.is_empty() || path.contains(['?', '#']) || path.starts_with(':') {
+            if path.is_empty() || path.starts_with(':') {
                 return Err(Failure::Usage("the database URL names no file: sqlite://messenger.db".to_owned()));
+            }
+            if path.contains(['?', '#']) {
+                let text = "the database URL takes no parameters, only a file: sqlite://messenger.db";
+                return Err(Failure::Usage(text.to_owned()));
             }
             return Ok(Self::Sqlite(path.into()));
         }
