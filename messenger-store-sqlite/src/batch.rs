@@ -59,9 +59,10 @@ impl Batch {
         }
     }
 
-    /// The messages that it stores.
-    pub(crate) fn sent(&self) -> impl Iterator<Item = (ConversationId, MessageId)> {
-        self.sent.iter().map(|sent| (sent.message.conversation_id, sent.message.id))
+    /// The messages that it stores with the places of their events.
+    pub(crate) fn placed(&self, positions: &SentPositions) -> HashMap<(ConversationId, MessageId), Position> {
+        let messages = self.sent.iter().map(|sent| &sent.message);
+        messages.filter_map(|message| Some(((message.conversation_id, message.id), positions.get(message)?))).collect()
     }
 
     pub(crate) fn write(&self, connection: &Connection, positions: &SentPositions) -> SqlResult<()> {

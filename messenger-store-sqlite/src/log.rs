@@ -1,6 +1,6 @@
 //! Writing the event log: what a commit does before COMMIT.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use messenger_core::event::{Allotment, Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::id::{ConversationId, MessageId};
@@ -19,10 +19,11 @@ pub(crate) fn write(
     put_off: Option<Batch>,
 ) -> SqlResult<Vec<Event>> {
     let allotment = Allotment::of(events, partitions, heads(connection, events, partitions)?);
-    let mut placed = HashSet::new();
+    let positions = SentPositions::of(&allotment.events);
+    let mut placed = HashMap::new();
     if let Some(batch) = put_off {
-        batch.write(connection, &SentPositions::of(&allotment.events))?;
-        placed.extend(batch.sent());
+        batch.write(connection, &positions)?;
+        placed = batch.placed(&positions);
     }
     insert_events(connection, &allotment.events, &placed)?;
     let mut head = connection.prepare_cached("UPDATE log_partitions SET head = ?2 WHERE partition_id = ?1")?;
@@ -58,11 +59,11 @@ fn heads(
     Ok(heads)
 }
 
-/// `placed` are the messages that have the places of their events.
+/// `placed` are the messages that have the places of their events already.
 fn insert_events(
     connection: &Connection,
     events: &[Event],
-    placed: &HashSet<(ConversationId, MessageId)>,
+    placed: &HashMap<(ConversationId, MessageId), Position>,
 ) -> SqlResult<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO events (partition_id, position, audience_kind, audience_id, kind, conversation_id, subject_id,
@@ -71,7 +72,10 @@ fn insert_events(
     )?;
     for event in events {
         let by_message = match told_message(event) {
-            Some(message) => placed.contains(&message) || place(connection, message, event.position)?,
+            Some(message) => match placed.get(&message) {
+                Some(position) => *position == event.position,
+                None => place(connection, message, event.position)?,
+            },
             None => false,
         };
         let Event { partition, position, event } = event;
