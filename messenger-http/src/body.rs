@@ -57,7 +57,8 @@ macro_rules! extractor {
                 body: &mut RequestBody,
                 _: ExtractParamOptions<()>,
             ) -> Result<Self> {
-                let $bytes = read($request, body.take()?).await?;
+                // The gate has taken it in, within bounds.
+                let $bytes = body.take()?.into_bytes().await?;
                 Ok($name($parse))
             }
         }
@@ -101,7 +102,8 @@ async fn read(request: &Request, body: Body) -> Result<Vec<u8>, Problem> {
     if bytes.len() > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
-/// Reads the body of a request, and leaves it there.
+/// Reads the body of a request within bounds, and leaves it there for the
+/// operation. The gate does so for each operation that has a body.
 pub(crate) async fn take_in(request: &mut Request) -> Result<(), Problem> {
     let body = request.take_body();
     let bytes = read(request, body).await?;
@@ -159,7 +161,7 @@ mod tests {
     use poem::http::StatusCode;
     use poem_openapi::types::Type;
 
-    fn request(headers: &[(&str, &str)], body: impl Into<Body>, limit: usize) -> (Request, RequestBody) {
+    fn request(headers: &[(&str, &str)], body: impl Into<Body>, limit: usize) -> Request {
         let mut registry = Registry::new();
         NewMessage::register(&mut registry);
         Login::register(&mut registry);
@@ -167,13 +169,21 @@ mod tests {
         let builder = headers.iter().fold(Request::builder(), |builder, (name, value)| builder.header(*name, *value));
         let mut request = builder.body(body);
         request.extensions_mut().insert(BodyRules { limit, registry: Arc::new(registry) });
-        request.split()
+        request
     }
 
     const AS_JSON: (&str, &str) = ("content-type", "application/json");
 
-    async fn extract<T: ParseFromJSON>((request, mut body): (Request, RequestBody)) -> Result<T, serde_json::Value> {
-        match JsonBody::<T>::from_request(&request, &mut body, ExtractParamOptions::default()).await {
+    /// As the gate and the extractor do it.
+    async fn extract<T: ParseFromJSON>(mut request: Request) -> Result<T, serde_json::Value> {
+        let extracted = match take_in(&mut request).await {
+            Ok(()) => {
+                let (request, mut body) = request.split();
+                JsonBody::<T>::from_request(&request, &mut body, ExtractParamOptions::default()).await
+            }
+            Err(problem) => Err(problem.into()),
+        };
+        match extracted {
             Ok(JsonBody(value)) => Ok(value),
             Err(error) => Err(error.into_response().into_body().into_json().await.expect("a problem")),
         }
@@ -243,7 +253,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_optional_body_may_be_left_out() {
-        let (empty, mut body) = request(&[], "", 100);
+        let (empty, mut body) = request(&[], "", 100).split();
         let options = ExtractParamOptions::default();
         let logout = OptionalJsonBody::<Logout>::from_request(&empty, &mut body, options).await.expect("no body");
         assert!(logout.0.is_none());
