@@ -7,26 +7,27 @@ use messenger_core::id::ConversationId;
 use messenger_core::store::{StoreError, StoreResult};
 use uuid::Uuid;
 
-use crate::events::read_head;
 use crate::failpoint::FailPoint;
 use crate::link::Link;
-use crate::sql::{CHUNK, Script, Sql, read_all};
+use crate::sql::{Answer, CHUNK, Script, Sql, Value};
 
-/// Writes the events and what follows from them, and commits. Once the first
-/// counter is locked, every other node that writes to its partition waits, so
-/// all that is left to do goes to the server in one piece.
+/// Writes the events and what follows from them, and commits, all in one round
+/// trip: the server itself counts from where it finds the counters. So whoever
+/// waits for a counter waits for the server alone, however far away a node is
+/// and however long it stands still.
 pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: PartitionCount) -> StoreResult<Vec<Event>> {
-    let (placed, script) = if events.is_empty() {
-        (Vec::new(), Script::new())
-    } else {
-        let allotment = link.allot(events, count).await?;
-        let script = write_log(&allotment);
-        (allotment.events, script)
-    };
     if FailPoint::BeforeCommit.is_hit().await {
         return Err(lost(&mut link));
     }
-    link.commit_with(&script).await?;
+    let placed = if events.is_empty() {
+        link.commit().await?;
+        Vec::new()
+    } else {
+        let script = write_log(&Allotment::of(events, count, BTreeMap::new()), count);
+        let answers = link.commit_with(&script).await?;
+        let heads = heads_before(events, count, &answers)?;
+        Allotment::of(events, count, heads).events
+    };
     if FailPoint::AfterCommit.is_hit().await {
         return Err(StoreError::OutcomeUnknown("fail point: the answer was lost".to_owned()));
     }
@@ -39,75 +40,73 @@ fn lost(link: &mut Link) -> StoreError {
     error
 }
 
-impl Link {
-    /// Locks the counters and gives the events their places.
-    async fn allot(&mut self, events: &[NewEvent], count: PartitionCount) -> StoreResult<Allotment> {
-        let partitions = Allotment::partitions(events, count);
-        let heads = match partitions.as_slice() {
-            // The usual case needs no statement of its own to move the counter.
-            [partition] => self.advance_counter(*partition, events.len()).await?,
-            partitions => self.lock_counters(partitions).await?,
-        };
-        FailPoint::CountersLocked.is_hit().await;
-        Ok(Allotment::of(events, count, heads))
-    }
-
-    /// Locks one counter and moves it on by `count`; answers where it stood.
-    async fn advance_counter(
-        &mut self,
-        partition: Partition,
-        count: usize,
-    ) -> StoreResult<BTreeMap<Partition, Position>> {
-        let count = i64::try_from(count).map_err(|_| StoreError::Defect("too many events".to_owned()))?;
-        let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
-        sql.bind(count).then(") WHERE partition_id = ", partition.get());
-        let result = self.answers(Script::of(&sql)).await?.pop().unwrap_or_default();
-        let head = i64::try_from(result.last_insert_id).unwrap_or_default();
-        if result.found != 1 || head < count {
-            return Err(self.missing_counter());
-        }
-        Ok(BTreeMap::from([(partition, Position::from_stored(head - count))]))
-    }
-
-    /// Locks several counters, in their order.
-    async fn lock_counters(&mut self, partitions: &[Partition]) -> StoreResult<BTreeMap<Partition, Position>> {
-        let mut sql =
-            Sql::new("SELECT partition_id, head FROM log_partitions FORCE INDEX (PRIMARY) WHERE partition_id IN (");
-        sql.list(partitions, ", ", |sql, partition| {
-            sql.bind(partition.get());
-        });
-        sql.text(") ORDER BY partition_id FOR UPDATE");
-        let answers = self.answers(Script::of(&sql)).await?;
-        let heads: BTreeMap<_, _> = read_all(&answers, read_head)?.into_iter().collect();
-        if heads.len() == partitions.len() { Ok(heads) } else { Err(self.missing_counter()) }
-    }
-
-    fn missing_counter(&mut self) -> StoreError {
-        let error = StoreError::Defect("a partition of the log has no counter".to_owned());
-        self.fail(&error);
-        error
-    }
-}
-
-/// Writes all of an allotment.
-fn write_log(allotment: &Allotment) -> Script {
+/// Writes all of an allotment whose places count from the counters' heads.
+fn write_log(allotment: &Allotment, count: PartitionCount) -> Script {
     let mut script = Script::new();
+    for (partition, written) in &allotment.heads {
+        advance(&mut script, *partition, *written);
+    }
+    if let Some(held) = FailPoint::held() {
+        script.push(&held);
+    }
     for some in allotment.events.chunks(CHUNK) {
         script.push(&insert_events(some));
     }
-    if allotment.heads.len() > 1 {
-        script.push(&update_heads(&allotment.heads));
-    }
-    let conversations: Vec<_> = allotment.conversations.iter().map(|(id, at)| (*id, *at)).collect();
+    let told = |(id, at): (&ConversationId, &ConversationPositions)| {
+        let partition = count.partition_of(id.as_uuid());
+        Told { id: *id, partition, at: *at }
+    };
+    let conversations: Vec<_> = allotment.conversations.iter().map(told).collect();
     for some in conversations.chunks(CHUNK) {
         // One that this transaction deleted is not there any more.
         script.push(&update_last_positions(some));
     }
-    let joined: Vec<_> = conversations.iter().filter_map(|(id, at)| Some((*id, at.joined?))).collect();
+    let joined: Vec<_> = conversations.iter().filter_map(|told| Some((told, told.at.joined?))).collect();
     for some in joined.chunks(CHUNK) {
         script.push(&update_joined_positions(some));
     }
     script
+}
+
+/// Locks a counter, moves it on by what is `written`, and keeps where it stood
+/// in a variable of the connection. Without a counter, or when something was not
+/// found before, that is NULL, and the first event cannot be stored.
+fn advance(script: &mut Script, partition: Partition, written: Position) {
+    let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET head = LAST_INSERT_ID(head + ");
+    sql.bind(written.get()).then(") WHERE partition_id = ", partition.get());
+    script.expect(&sql, 1, "counters of the log");
+    let mut sql = Sql::new("SET @log");
+    sql.bind(partition.get())
+        .then(" = IF(@sound AND ROW_COUNT() = 1, LAST_INSERT_ID() - ", written.get())
+        .text(", NULL)");
+    script.push(&sql);
+}
+
+/// How many statements [`advance`] takes. The first of them answers the head.
+const ADVANCING: usize = 2;
+
+/// Where the counters stood.
+fn heads_before(
+    events: &[NewEvent],
+    count: PartitionCount,
+    answers: &[Answer],
+) -> StoreResult<BTreeMap<Partition, Position>> {
+    let written = Allotment::of(events, count, BTreeMap::new()).heads;
+    let advanced = answers.chunks(ADVANCING);
+    let place = |((partition, written), answers): ((Partition, Position), &[Answer])| {
+        let head = i64::try_from(answers.first()?.last_insert_id).ok()?;
+        Some((partition, Position::from_stored(head.checked_sub(written.get())?)))
+    };
+    let heads: Option<_> = written.into_iter().zip(advanced).map(place).collect();
+    // It is committed, and nobody can say where.
+    heads.ok_or_else(|| StoreError::OutcomeUnknown("the server did not say where the events are".to_owned()))
+}
+
+/// A conversation of which something is told.
+struct Told {
+    id: ConversationId,
+    partition: Partition,
+    at: ConversationPositions,
 }
 
 fn insert_events(events: &[Event]) -> Sql {
@@ -118,7 +117,7 @@ fn insert_events(events: &[Event]) -> Sql {
     sql.rows(events, |sql, Event { partition, position, event }| {
         let columns = event.fact.to_columns();
         sql.bind(partition.get())
-            .then(", ", position.get())
+            .then(", ", Value::Place(*partition, *position))
             .then(", ", event.audience.kind_str())
             .then(", ", event.audience.anchor())
             .then(", ", event.fact.kind())
@@ -132,39 +131,24 @@ fn insert_events(events: &[Event]) -> Sql {
     sql
 }
 
-fn update_heads(heads: &BTreeMap<Partition, Position>) -> Sql {
-    let heads: Vec<_> = heads.iter().collect();
-    let mut sql = Sql::new("UPDATE log_partitions FORCE INDEX (PRIMARY) SET ");
-    let key = |sql: &mut Sql, (partition, _): &(&Partition, &Position)| {
-        sql.then("partition_id = ", partition.get());
-    };
-    sql.case("head", &heads, key, |(_, head)| head.get().into())
-        .text(" WHERE partition_id IN (")
-        .list(&heads, ", ", |sql, (partition, _)| {
-            sql.bind(partition.get());
-        })
-        .text(")");
-    sql
-}
-
-fn update_last_positions(conversations: &[(ConversationId, ConversationPositions)]) -> Sql {
+fn update_last_positions(conversations: &[Told]) -> Sql {
     let mut sql = Sql::new("UPDATE conversations FORCE INDEX (PRIMARY) SET ");
-    let key = |sql: &mut Sql, (id, _): &(ConversationId, ConversationPositions)| {
-        sql.text("id = ").id(id.as_uuid());
+    let key = |sql: &mut Sql, told: &Told| {
+        sql.text("id = ").id(told.id.as_uuid());
     };
-    sql.case("last_position", conversations, key, |(_, at)| at.last.get().into());
-    let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+    sql.case("last_position", conversations, key, |told| Value::Place(told.partition, told.at.last));
+    let ids: Vec<Uuid> = conversations.iter().map(|told| told.id.as_uuid()).collect();
     sql.text(" WHERE id IN (").ids(&ids).text(")");
     sql
 }
 
-fn update_joined_positions(conversations: &[(ConversationId, Position)]) -> Sql {
+fn update_joined_positions(conversations: &[(&Told, Position)]) -> Sql {
     let mut sql = Sql::new("UPDATE memberships FORCE INDEX (PRIMARY) SET ");
-    let key = |sql: &mut Sql, (id, _): &(ConversationId, Position)| {
-        sql.text("conversation_id = ").id(id.as_uuid());
+    let key = |sql: &mut Sql, (told, _): &(&Told, Position)| {
+        sql.text("conversation_id = ").id(told.id.as_uuid());
     };
-    sql.case("joined_position", conversations, key, |(_, joined)| joined.get().into());
-    let ids: Vec<Uuid> = conversations.iter().map(|(id, _)| id.as_uuid()).collect();
+    sql.case("joined_position", conversations, key, |(told, joined)| Value::Place(told.partition, *joined));
+    let ids: Vec<Uuid> = conversations.iter().map(|(told, _)| told.id.as_uuid()).collect();
     sql.text(" WHERE joined_position = 0 AND conversation_id IN (").ids(&ids).text(")");
     sql
 }

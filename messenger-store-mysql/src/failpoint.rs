@@ -1,15 +1,19 @@
 //! Faults that tests switch on by name; see the `fail` crate. Without the
 //! feature `failpoints`, nothing of it is there.
 
+use crate::sql::Sql;
+
 /// Where faults can be made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FailPoint {
-    /// Before COMMIT is sent. `return` acts as if the connection broke there.
+    /// Before the log and COMMIT are sent. `return` acts as if the connection
+    /// broke there; `sleep` or `pause` holds what the change has locked.
     BeforeCommit,
     /// After COMMIT was carried out. `return` acts as if its answer was lost.
     AfterCommit,
-    /// When the counters are locked: `sleep` or `pause` holds them.
-    CountersLocked,
+    /// When the counters are locked. `return(100)` has the server hold them for
+    /// that many milliseconds.
+    SlowCommit,
 }
 
 impl FailPoint {
@@ -18,7 +22,7 @@ impl FailPoint {
         match self {
             Self::BeforeCommit => "mysql::commit::before",
             Self::AfterCommit => "mysql::commit::after",
-            Self::CountersLocked => "mysql::commit::counters",
+            Self::SlowCommit => "mysql::commit::slow",
         }
     }
 
@@ -31,6 +35,24 @@ impl FailPoint {
             false
         });
         hit.await.unwrap_or(true)
+    }
+
+    /// What keeps the server from COMMIT for a while, if a test has set that.
+    #[cfg(feature = "failpoints")]
+    pub(crate) fn held() -> Option<Sql> {
+        let millis = || {
+            fail::fail_point!(Self::SlowCommit.name(), |millis| millis.and_then(|millis| millis.parse::<i64>().ok()));
+            None
+        };
+        let mut sql = Sql::new("DO SLEEP(");
+        sql.bind(millis()?).text(" / 1000)");
+        Some(sql)
+    }
+
+    /// Nothing.
+    #[cfg(not(feature = "failpoints"))]
+    pub(crate) fn held() -> Option<Sql> {
+        None
     }
 
     /// Never.

@@ -47,6 +47,10 @@ pub(crate) struct Scripts {
 const BEGIN_SNAPSHOT: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
                               START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 
+/// What must hold when a transaction begins: nothing is amiss yet. See
+/// [`Script::push_on`].
+pub(crate) const SOUND: &str = "@sound = 1";
+
 /// What ends one.
 const END_SNAPSHOT: &str = "COMMIT";
 
@@ -73,7 +77,7 @@ impl Scripts {
         let afterwards = format!("SET SESSION wait_timeout = {outside}");
         Self {
             set_up,
-            begin: format!("SET SESSION wait_timeout = {inside}; START TRANSACTION"),
+            begin: format!("SET SESSION wait_timeout = {inside}, {SOUND}; START TRANSACTION"),
             commit: format!("COMMIT; {afterwards}"),
             rollback: format!("ROLLBACK; {afterwards}"),
         }

@@ -103,10 +103,7 @@ impl Link {
     /// Carries out several statements in one round trip; answers what each
     /// answered.
     pub(crate) async fn answers(&mut self, script: Script) -> StoreResult<Vec<Answer>> {
-        let (script, put_off) = match self.put_off.take() {
-            Some(before) => (before.followed_by(&script), before.len()),
-            None => (script, 0),
-        };
+        let (script, put_off) = self.after_what_was_put_off(&script);
         let mut answers = self.send(&script, UniqueKey::Other).await?;
         Ok(answers.split_off(put_off))
     }
@@ -125,6 +122,12 @@ impl Link {
             Some(before) => before.followed_by(&script),
             None => script,
         });
+    }
+
+    /// A script with what was put off before it, and how long that is.
+    fn after_what_was_put_off(&mut self, script: &Script) -> (Script, usize) {
+        let before = self.put_off.take().unwrap_or_else(Script::new);
+        (before.followed_by(script), before.len())
     }
 
     /// Carries out what was put off.
@@ -152,40 +155,53 @@ impl Link {
     }
 
     /// Makes the changes durable.
-    pub(crate) async fn commit(self) -> StoreResult<()> {
-        self.commit_with(&Script::new()).await
+    pub(crate) async fn commit(mut self) -> StoreResult<()> {
+        // What was put off may only then be found wanting.
+        self.catch_up().await?;
+        self.commit_with(&Script::new()).await.map(drop)
     }
 
-    /// Carries out the last changes and makes all of them durable, in one round
-    /// trip: nothing that this side does, or fails to do, comes between them.
-    pub(crate) async fn commit_with(mut self, script: &Script) -> StoreResult<()> {
-        self.catch_up().await?;
-        let source = self.enter()?;
+    /// Carries out the last changes, and what was put off before them, and makes
+    /// all of it durable, in one round trip: nothing that this side does, or
+    /// fails to do, comes between them. Answers what each of the last changes
+    /// answered. They must fail unless `@sound`.
+    pub(crate) async fn commit_with(mut self, script: &Script) -> StoreResult<Vec<Answer>> {
+        let (script, put_off) = self.after_what_was_put_off(script);
+        let mut source = self.enter()?;
         if !source.has_begun() {
-            // Nothing was asked, so there is nothing to keep.
-            self.condition = Condition::Sound;
-            self.finish();
-            return match script.len() {
-                0 => Ok(()),
-                _ => Err(StoreError::Defect("changes without a transaction".to_owned())),
+            // Nothing was asked, so there is nothing to keep; or all of it was put
+            // off, and a connection that has broken is best found out before COMMIT.
+            let begun = match script.len() {
+                0 => Ok(Vec::new()),
+                _ => source.begin(&Script::new(), UniqueKey::Other).await,
             };
+            self.leave(begun)?;
+            if script.len() == 0 {
+                self.finish();
+                return Ok(Vec::new());
+            }
+            source = self.enter()?;
         }
         let closing = source.closing(End::Commit).to_owned();
-        let Err(broken) = script.send(Fixed::default(), Fixed::new(&closing), source.connection()).await else {
-            self.condition = Condition::Sound;
-            self.finish();
-            return Ok(());
+        let sent = script.send(Fixed::default(), Fixed::new(&closing), source.connection()).await;
+        let Broken { error, answers } = match sent {
+            Ok(mut answers) => {
+                self.condition = Condition::Sound;
+                self.finish();
+                return Ok(answers.split_off(put_off));
+            }
+            Err(broken) => broken,
         };
-        let Broken { error, done } = broken;
         match Failure::of(error, UniqueKey::Other) {
-            // What answered "conflict" has rolled back.
-            Failure::Statement(error @ StoreError::Conflict(_)) => {
-                self.lose(&error);
+            // COMMIT was not come to. What was not found is why, if something was not.
+            Failure::Statement(error) if answers.len() < script.len() => {
+                let error = script.check(&answers).err().unwrap_or(error);
+                self.fail(&error);
                 Err(error)
             }
-            // COMMIT was not come to.
-            Failure::Statement(error) if done < script.len() => {
-                self.fail(&error);
+            // A COMMIT that answers "conflict" has rolled back.
+            Failure::Statement(error @ StoreError::Conflict(_)) => {
+                self.lose(&error);
                 Err(error)
             }
             // Of anything else that goes wrong here nobody can say what became

@@ -109,9 +109,18 @@ fn commit(
 /// and takes the answer with it.
 fn finish(connection: &Connection) -> StoreResult<()> {
     fail_point!("sqlite::commit::before", |_| Err(broken("before")));
+    stand_still();
     connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([])).map_err(|error| from_commit(&error))?;
     fail_point!("sqlite::commit::after", |_| Err(broken("after")));
     Ok(())
+}
+
+/// With the fail point set to `return(40)`, for 40 milliseconds.
+fn stand_still() {
+    fail_point!("sqlite::commit::slow", |millis: Option<String>| {
+        let millis = millis.and_then(|millis| millis.parse().ok()).unwrap_or_default();
+        std::thread::sleep(std::time::Duration::from_millis(millis));
+    });
 }
 
 #[cfg_attr(not(any(test, feature = "failpoints")), allow(dead_code, reason = "named by fail points alone"))]

@@ -27,6 +27,7 @@ pub(super) const CASES: &[Case] = alone!("faults":
 
 const BEFORE: &str = "commit::before";
 const AFTER: &str = "commit::after";
+const SLOW: &str = "commit::slow";
 
 fn outcome_unknown<T>(result: &Result<T>) -> bool {
     matches!(result, Err(Error::Store(StoreError::OutcomeUnknown(_))))
@@ -180,6 +181,6 @@ async fn sends_that_are_not_repeated_are_what_their_answer_says(nodes: &Nodes) -
 
 /// Now and then a commit holds the log's counters for long.
 async fn a_slow_commit_leaves_no_gap_for_a_reader(nodes: &Nodes) -> Outcome {
-    let _slow = nodes.fail_at(BEFORE, "2%sleep(40)");
+    let _slow = nodes.fail_at(SLOW, "2%return(40)");
     crowd(nodes, 10).await
 }

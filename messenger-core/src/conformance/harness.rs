@@ -17,10 +17,12 @@ pub trait Harness: Send + Sync + 'static {
     fn name(&self) -> String;
 
     /// The prefix of the store's fail points, by the `fail` crate:
-    /// `<prefix>::commit::before` stands where the log is written and COMMIT is
-    /// about to be carried out, `<prefix>::commit::after` where it was and is
-    /// not answered yet. With `return` both answer
-    /// [`OutcomeUnknown`](crate::store::StoreError::OutcomeUnknown).
+    /// `<prefix>::commit::before` stands where COMMIT is about to be asked for,
+    /// `<prefix>::commit::after` where it was carried out and is not answered
+    /// yet. With `return` both answer
+    /// [`OutcomeUnknown`](crate::store::StoreError::OutcomeUnknown). With
+    /// `return(40)`, `<prefix>::commit::slow` has a commit stand still for 40
+    /// milliseconds when it holds the log's counters.
     fn fail_points(&self) -> &'static str;
 
     /// A migrated database for an isolated case. It is opened once, and no two

@@ -51,8 +51,8 @@ impl<'t> Fixed<'t> {
 pub(crate) struct Broken {
     /// What went wrong.
     pub(crate) error: sqlx::Error,
-    /// How many statements were carried out before.
-    pub(crate) done: usize,
+    /// What the statements before it answered.
+    pub(crate) answers: Vec<Answer>,
 }
 
 impl Script {
@@ -78,8 +78,18 @@ impl Script {
         self.add(sql, None);
     }
 
-    /// Adds a statement that must find `rows` rows.
+    /// Adds a statement that must find `rows` rows. When COMMIT goes to the
+    /// server with it, only the server can say so in time: it notes in
+    /// `@sound`, a variable of the connection, whether all was found as yet.
     pub(crate) fn push_on(&mut self, sql: &Sql, rows: usize, what: &'static str) {
+        self.expect(sql, rows, what);
+        // An UPDATE counts the rows it finds: sqlx asks for it.
+        self.push(Sql::new("SET @sound = @sound AND ROW_COUNT() = ").bind(rows));
+    }
+
+    /// Adds a statement that must find `rows` rows, which is checked when the
+    /// script has been carried out, or has failed.
+    pub(crate) fn expect(&mut self, sql: &Sql, rows: usize, what: &'static str) {
         self.add(sql, Some(Expected { rows: rows as u64, what }));
     }
 
@@ -114,11 +124,12 @@ impl Script {
             #[cfg(feature = "testing")]
             crate::testing::recording::note(|| self.text.clone());
         }
-        let mut answers = Vec::with_capacity(before.statements + self.len() + after.statements);
+        let total = before.statements + self.len() + after.statements;
+        let mut answers = Vec::with_capacity(total);
         let mut answer = Answer::default();
         let text = parts.join("; ");
         let mut stream = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
-        loop {
+        let error = loop {
             match stream.try_next().await {
                 Ok(Some(Either::Right(row))) => answer.rows.push(row),
                 Ok(Some(Either::Left(end))) => {
@@ -126,18 +137,22 @@ impl Script {
                     answer.last_insert_id = end.last_insert_id();
                     answers.push(std::mem::take(&mut answer));
                 }
-                Ok(None) => break,
-                Err(error) => return Err(Broken { error, done: answers.len() }),
+                Ok(None) if answers.len() < total => {
+                    let missing = total - answers.len();
+                    break Some(sqlx::Error::Protocol(format!("{missing} statements were not answered")));
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
             }
+        };
+        answers.drain(..before.statements.min(answers.len()));
+        match error {
+            None => {
+                answers.truncate(self.len());
+                Ok(answers)
+            }
+            Some(error) => Err(Broken { error, answers }),
         }
-        let missing = (before.statements + self.len() + after.statements).saturating_sub(answers.len());
-        if missing > 0 {
-            let error = sqlx::Error::Protocol(format!("{missing} statements were not answered"));
-            return Err(Broken { error, done: answers.len() });
-        }
-        answers.drain(..before.statements);
-        answers.truncate(self.len());
-        Ok(answers)
     }
 
     /// Whether each statement found what it had to.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use messenger_core::clock::Timestamp;
+use messenger_core::event::{Partition, Position};
 use sqlx::Arguments as _;
 use sqlx::mysql::MySqlArguments;
 use uuid::Uuid;
@@ -14,6 +15,9 @@ pub(crate) enum Value {
     Number(i64),
     Bytes(Vec<u8>),
     Text(String),
+    /// A place in the log that counts from where the script found the counter,
+    /// which is in `@log` and the partition's number.
+    Place(Partition, Position),
 }
 
 macro_rules! value_from {
@@ -31,6 +35,7 @@ value_from! {
     i64 => Self::Number,
     u16 => |number| Self::Number(i64::from(number)),
     u32 => |number| Self::Number(i64::from(number)),
+    usize => |number| Self::Number(i64::try_from(number).unwrap_or(i64::MAX)),
     bool => |flag| Self::Number(i64::from(flag)),
     &[u8] => |bytes: &[u8]| Self::Bytes(bytes.to_vec()),
     &str => |text: &str| Self::Text(text.to_owned()),
@@ -54,6 +59,9 @@ impl Value {
                 // Writing to a String does not fail.
                 let _ = write!(text, "{number}");
             }
+            Self::Place(partition, place) => {
+                let _ = write!(text, "@log{} + {}", partition.get(), place.get());
+            }
             Self::Bytes(bytes) => write_hex(text, "x'", bytes),
             Self::Text(value) => write_hex(text, "_utf8mb4 x'", value.as_bytes()),
         }
@@ -65,6 +73,7 @@ impl Value {
             Self::Number(number) => arguments.add(number),
             Self::Bytes(bytes) => arguments.add(bytes),
             Self::Text(text) => arguments.add(text),
+            Self::Place(..) => Err("a place in the log is written out".into()),
         }
     }
 }

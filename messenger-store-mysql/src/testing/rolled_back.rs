@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{EventQueries as _, Snapshot, Store, StoreError, StoreResult, Transaction};
-use sqlx::{Connection as _, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::databases::{fail, open};
-use crate::lease::End;
+use crate::lease::{End, SOUND};
 use crate::link::Link;
 use crate::source::Source;
 use crate::store::Unit;
@@ -81,10 +81,11 @@ impl RolledBackStore {
         if let Some(poison) = &shared.poison {
             return Err(StoreError::Defect(poison.clone()));
         }
-        let script = if shared.abandoned { "ROLLBACK TO SAVEPOINT unit; SAVEPOINT unit" } else { "SAVEPOINT unit" };
+        let before = if shared.abandoned { "ROLLBACK TO SAVEPOINT unit; " } else { "" };
+        let script = format!("{before}SAVEPOINT unit; SET {SOUND}");
         // Until the answer is there, a dropped future leaves it in doubt.
         shared.poison = Some("the future that began a transaction was dropped".to_owned());
-        sqlx::raw_sql(script).execute(&mut shared.connection).await.map_err(fail)?;
+        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut shared.connection).await.map_err(fail)?;
         shared.poison = None;
         shared.abandoned = false;
         Ok(Link::new(Box::new(Borrowed(shared))))

@@ -1,4 +1,5 @@
-//! A node that is stopped inside a commit, with the log's counters locked.
+//! A node that is stopped inside a change, with its rows locked. The log's
+//! counters are never held by a node, only by the server.
 
 use std::ops::RangeBounds;
 use std::time::{Duration, Instant};
@@ -12,8 +13,8 @@ use super::scenario::Clock;
 use super::sender::acknowledge;
 use crate::live::Failure;
 
-/// The first commit waits between the counters' lock and COMMIT.
-pub(super) const FAIL_POINT: &str = "mysql::commit::counters=1*sleep(3000)->off";
+/// The first change waits when it has locked its rows and COMMIT is next.
+pub(super) const FAIL_POINT: &str = "mysql::commit::before=1*sleep(3000)->off";
 
 /// How long the fail point is given to be reached: less than it waits.
 const REACHED_AFTER: Duration = Duration::from_secs(1);

@@ -90,7 +90,7 @@ pub(crate) async fn a_held_counter_holds_up_its_partition_alone(server_url: Stri
         let placed = tx.commit(&[user_event(number)]).await.expect("committed");
         (placed[0].position.get(), Instant::now())
     };
-    fail::cfg("mysql::commit::counters", "1*sleep(1000)").expect("set");
+    fail::cfg("mysql::commit::slow", "1*return(1000)").expect("set");
     let slow = tokio::spawn(commit(store.clone(), 1));
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (position, free_at) = commit(store.clone(), elsewhere).await;

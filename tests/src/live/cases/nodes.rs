@@ -110,7 +110,7 @@ async fn a_commit_that_is_held_up_is_neither_skipped_nor_reordered(stage: &Stage
         lives.push(bob.at(node).socket_from_now().await?);
     }
     // Whoever commits first stands still, with its counters locked.
-    fail::cfg("mysql::commit::counters", "1*sleep(1500)->off")?;
+    fail::cfg("mysql::commit::slow", "1*return(1500)->off")?;
     let began = Instant::now();
     let held = async {
         let said = ada.say(&rooms[0], "held").await?;
@@ -136,7 +136,7 @@ async fn a_commit_that_is_held_up_is_neither_skipped_nor_reordered(stage: &Stage
     let mut lives = lives.iter_mut();
     let (one, two) = (lives.next().ok_or("two")?, lives.next().ok_or("two")?);
     let (held, others, one, two) = tokio::join!(held, others, one.events(total), two.events(total));
-    fail::remove("mysql::commit::counters");
+    fail::remove("mysql::commit::slow");
     let (_, held_for) = held?;
     assert!(held_for >= Duration::from_millis(1400), "it was held up: {held_for:?}");
     let times: Vec<_> = others?.into_iter().flatten().collect();
