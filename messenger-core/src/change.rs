@@ -11,8 +11,8 @@ use crate::event::{Audience, Event, Fact, NewEvent};
 use crate::friendship::Transition;
 use crate::id::{IdGenerator, UserId};
 use crate::store::{
-    BatchRows, ConversationRepository, CredentialRepository, FriendshipRepository, MessageRepository,
-    SessionRepository, Snapshot, Transaction, UserRepository,
+    BatchKeys, BatchRows, BatchState, ConversationRepository, CredentialRepository, FriendshipRepository,
+    MessageRepository, SessionRepository, Snapshot, Transaction, UserRepository,
 };
 use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
 
@@ -61,6 +61,11 @@ impl Change {
 
     pub(crate) fn messages(&mut self) -> &mut dyn MessageRepository {
         self.transaction.messages()
+    }
+
+    /// Locks and reads what a batch depends on.
+    pub(crate) async fn read_batch(&mut self, keys: BatchKeys<'_>) -> Result<BatchState> {
+        Ok(self.transaction.read_batch(keys).await?)
     }
 
     /// Writes what a batch comes to.

@@ -1,36 +1,74 @@
 //! What a lane asks and writes for a batch, each in one round trip.
 
-use messenger_core::conversation::{Conversation, Membership};
-use messenger_core::id::{ConversationId, UserId};
-use messenger_core::store::{BatchRows, StoreResult};
+use std::collections::VecDeque;
+
+use messenger_core::store::{BatchKeys, BatchRows, BatchState, StoreResult};
 
 use crate::conversations::{lock_conversations, read_conversation, update_conversations};
+use crate::directs::{find_directs, read_direct};
 use crate::link::Link;
 use crate::memberships::{find_memberships, read_membership, update_memberships};
-use crate::messages::{insert_messages, update_messages};
-use crate::sql::{CHUNK, Script, last_of_each, read_all, sorted_ids};
+use crate::messages::{find_messages, find_sent, insert_messages, read_message, read_sent, update_messages};
+use crate::sql::{Answer, CHUNK, Columns, Script, Sql, last_of_each, read_all, sorted_ids};
+
+/// Statements that are answered together, and how many of them there are of
+/// each kind.
+#[derive(Default)]
+struct Questions {
+    script: Script,
+    kinds: VecDeque<usize>,
+}
+
+impl Questions {
+    /// Adds a kind: a statement for each chunk.
+    fn ask<T>(&mut self, about: &[T], statement: impl Fn(&[T]) -> Sql) {
+        let before = self.script.len();
+        for some in about.chunks(CHUNK) {
+            self.script.push(&statement(some));
+        }
+        self.kinds.push_back(self.script.len() - before);
+    }
+}
+
+/// The answers, kind by kind, in the order in which they were asked.
+struct Answers {
+    answers: std::vec::IntoIter<Answer>,
+    kinds: VecDeque<usize>,
+}
+
+impl Answers {
+    fn next<T>(&mut self, read: fn(&mut Columns<'_>) -> StoreResult<T>) -> StoreResult<Vec<T>> {
+        let count = self.kinds.pop_front().unwrap_or_default();
+        let of_kind: Vec<_> = self.answers.by_ref().take(count).collect();
+        read_all(&of_kind, read)
+    }
+}
 
 impl Link {
-    /// Locks the conversations, then reads the memberships: each statement sees
-    /// what was committed before it, so those that follow see no less than the
-    /// lock.
-    pub(crate) async fn locked_places(
-        &mut self,
-        places: &[(ConversationId, UserId)],
-    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
-        let ids = sorted_ids(places.iter().map(|(id, _)| id.as_uuid()));
-        let keys = last_of_each(places, |place| *place);
-        let mut script = Script::new();
-        for ids in ids.chunks(CHUNK) {
-            script.push(&lock_conversations(ids));
+    /// Locks the conversations, then reads the rest: each statement sees what
+    /// was committed before it, so those that follow see no less than the lock.
+    pub(crate) async fn read_state(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
+        let mut questions = Questions::default();
+        questions.ask(&sorted_ids(keys.places.iter().map(|(id, _)| id.as_uuid())), lock_conversations);
+        questions.ask(&last_of_each(keys.places, |place| *place), find_memberships);
+        questions
+            .ask(&last_of_each(keys.sent, |(sender, place, id)| (*sender, *place, id.as_str().to_owned())), find_sent);
+        questions.ask(&sorted_ids(keys.messages.iter().map(|id| id.as_uuid())), find_messages);
+        questions.ask(&sorted_ids(keys.spoken_in.iter().map(|id| id.as_uuid())), find_directs);
+        let Questions { script, kinds } = questions;
+        let mut answers = Answers { answers: self.answers(script).await?.into_iter(), kinds };
+        let mut state = BatchState {
+            conversations: answers.next(read_conversation)?,
+            memberships: answers.next(read_membership)?,
+            sent: answers.next(read_sent)?,
+            messages: answers.next(read_message)?,
+            ..BatchState::default()
+        };
+        for (pair, both) in answers.next(read_direct)? {
+            state.pairs.push(pair);
+            state.users.extend(both);
         }
-        let locking = script.len();
-        for keys in keys.chunks(CHUNK) {
-            script.push(&find_memberships(keys));
-        }
-        let mut found = self.answers(script).await?;
-        let read = found.split_off(locking.min(found.len()));
-        Ok((read_all(&found, read_conversation)?, read_all(&read, read_membership)?))
+        Ok(state)
     }
 
     /// Writes all rows of a batch, together with what comes next, which is the

@@ -181,13 +181,6 @@ impl ConversationRepository for Link {
         Ok(conversations)
     }
 
-    async fn lock_places(
-        &mut self,
-        places: &[(ConversationId, UserId)],
-    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
-        self.locked_places(places).await
-    }
-
     async fn insert_conversation(&mut self, conversation: &Conversation) -> StoreResult<()> {
         let (pair, group) = match &conversation.kind {
             ConversationKind::Direct(pair) => (Some(*pair), None),

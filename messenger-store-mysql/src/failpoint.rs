@@ -13,7 +13,7 @@ pub(crate) enum FailPoint {
     AfterCommit,
     /// When the counters are locked. `return(100)` has the server hold them for
     /// that many milliseconds.
-    SlowCommit,
+    HeldCounters,
 }
 
 impl FailPoint {
@@ -22,7 +22,7 @@ impl FailPoint {
         match self {
             Self::BeforeCommit => "mysql::commit::before",
             Self::AfterCommit => "mysql::commit::after",
-            Self::SlowCommit => "mysql::commit::slow",
+            Self::HeldCounters => "mysql::commit::slow",
         }
     }
 
@@ -41,7 +41,7 @@ impl FailPoint {
     #[cfg(feature = "failpoints")]
     pub(crate) fn held() -> Option<Sql> {
         let millis = || {
-            fail::fail_point!(Self::SlowCommit.name(), |millis| millis.and_then(|millis| millis.parse::<i64>().ok()));
+            fail::fail_point!(Self::HeldCounters.name(), |millis| millis.and_then(|millis| millis.parse::<i64>().ok()));
             None
         };
         let mut sql = Sql::new("DO SLEEP(");

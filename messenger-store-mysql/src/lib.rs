@@ -30,6 +30,7 @@ mod board;
 mod commit;
 mod conversations;
 mod credentials;
+mod directs;
 mod error;
 mod events;
 mod failpoint;

@@ -126,7 +126,7 @@ impl Link {
 
     /// A script with what was put off before it, and how long that is.
     fn after_what_was_put_off(&mut self, script: &Script) -> (Script, usize) {
-        let before = self.put_off.take().unwrap_or_else(Script::new);
+        let before = self.put_off.take().unwrap_or_default();
         (before.followed_by(script), before.len())
     }
 

@@ -36,14 +36,40 @@ pub(crate) fn read_message(row: &mut Columns<'_>) -> StoreResult<Message> {
     })
 }
 
+/// Reads what [`find_sent`] finds.
+pub(crate) fn read_sent(row: &mut Columns<'_>) -> StoreResult<SentMessage> {
+    Ok(SentMessage { payload_hash: PayloadHash::from_stored(row.hash()?), message: read_message(row)? })
+}
+
+/// The messages of these ids; there must be at least one.
+pub(crate) fn find_messages(ids: &[Uuid]) -> Sql {
+    let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.id IN ("));
+    sql.ids(ids).text(")");
+    sql
+}
+
+/// What was sent under these keys; there must be at least one.
+pub(crate) fn find_sent(keys: &[&(UserId, ConversationId, ClientId)]) -> Sql {
+    // MariaDB would rather read all that a sender has said there.
+    let mut sql = Sql::new(concat!(
+        "SELECT m.payload_hash, ",
+        message_columns!(),
+        " FROM messages m FORCE INDEX (messages_client_id) WHERE "
+    ));
+    sql.any_of(keys, |sql, (sender, conversation, client_id)| {
+        sql.text("m.sender_id = ").id(sender.as_uuid());
+        sql.text(" AND m.conversation_id = ").id(conversation.as_uuid());
+        sql.then(" AND m.client_id = ", client_id.as_str().as_bytes());
+    });
+    sql
+}
+
 #[async_trait]
 impl MessageQueries for Link {
     async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
         let mut messages = Vec::new();
         for ids in sorted_ids(ids.iter().map(|id| id.as_uuid())).chunks(CHUNK) {
-            let mut sql = Sql::new(concat!("SELECT ", message_columns!(), " FROM messages m WHERE m.id IN ("));
-            sql.ids(ids).text(")");
-            messages.extend(self.all(sql, read_message).await?);
+            messages.extend(self.all(find_messages(ids), read_message).await?);
         }
         Ok(messages)
     }
@@ -65,23 +91,7 @@ impl MessageQueries for Link {
         let keys = last_of_each(keys, |(sender, conversation, id)| (*sender, *conversation, id.as_str().to_owned()));
         let mut sent = Vec::new();
         for keys in keys.chunks(CHUNK) {
-            // MariaDB would rather read all that a sender has said there.
-            let mut sql = Sql::new(concat!(
-                "SELECT m.payload_hash, ",
-                message_columns!(),
-                " FROM messages m FORCE INDEX (messages_client_id) WHERE "
-            ));
-            sql.any_of(keys, |sql, (sender, conversation, client_id)| {
-                sql.text("m.sender_id = ").id(sender.as_uuid());
-                sql.text(" AND m.conversation_id = ").id(conversation.as_uuid());
-                sql.then(" AND m.client_id = ", client_id.as_str().as_bytes());
-            });
-            sent.extend(
-                self.all(sql, |row| {
-                    Ok(SentMessage { payload_hash: PayloadHash::from_stored(row.hash()?), message: read_message(row)? })
-                })
-                .await?,
-            );
+            sent.extend(self.all(find_sent(keys), read_sent).await?);
         }
         Ok(sent)
     }

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
 use messenger_core::store::{
-    BatchRows, ConversationQueries, ConversationRepository, CredentialQueries, CredentialRepository, EventQueries,
-    FriendshipQueries, FriendshipRepository, Heads, MessageQueries, MessageRepository, MigrationError, MigrationState,
-    Migrator, SessionQueries, SessionRepository, SignalBoard, Snapshot, Store, StoreError, StoreResult, Transaction,
-    UserQueries, UserRepository,
+    BatchKeys, BatchRows, BatchState, ConversationQueries, ConversationRepository, CredentialQueries,
+    CredentialRepository, EventQueries, FriendshipQueries, FriendshipRepository, Heads, MessageQueries,
+    MessageRepository, MigrationError, MigrationState, Migrator, SessionQueries, SessionRepository, SignalBoard,
+    Snapshot, Store, StoreError, StoreResult, Transaction, UserQueries, UserRepository,
 };
 
 use crate::board::{Board, read_all_heads};
@@ -211,6 +211,10 @@ impl Transaction for Unit {
     }
     fn events(&mut self) -> &mut dyn EventQueries {
         &mut self.link
+    }
+
+    async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
+        self.link.read_state(keys).await
     }
 
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {

@@ -12,11 +12,36 @@ use crate::sql::{CHUNK, Columns, Script, Sql, sorted_ids, unreadable};
 use crate::user_search::search_users;
 use crate::user_terms::{delete_terms, insert_terms};
 
-/// The columns that [`read_user`] reads, of a table called `u`.
+/// The columns that [`read_user`] reads, of a table called `u` or as it says.
 macro_rules! user_columns {
     () => {
-        "u.id, u.username, u.email, u.display_name, u.bio, u.avatar_url, u.dm_policy, u.presence_policy, \
-         u.findable_by_email, u.created_at, u.updated_at"
+        $crate::users::user_columns!("u")
+    };
+    ($u:literal) => {
+        concat!(
+            $u,
+            ".id, ",
+            $u,
+            ".username, ",
+            $u,
+            ".email, ",
+            $u,
+            ".display_name, ",
+            $u,
+            ".bio, ",
+            $u,
+            ".avatar_url, ",
+            $u,
+            ".dm_policy, ",
+            $u,
+            ".presence_policy, ",
+            $u,
+            ".findable_by_email, ",
+            $u,
+            ".created_at, ",
+            $u,
+            ".updated_at"
+        )
     };
 }
 pub(crate) use user_columns;

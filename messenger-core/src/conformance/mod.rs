@@ -67,6 +67,7 @@ mod races_in_conversations;
 mod races_to_refuse;
 
 mod store_addressed;
+mod store_batch_state;
 mod store_batches;
 mod store_conversations;
 mod store_events;
@@ -180,6 +181,7 @@ pub const GROUPS: &[&[Case]] = &[
     store_texts::CASES,
     store_transactions::CASES,
     store_addressed::CASES,
+    store_batch_state::CASES,
     store_batches::CASES,
     store_users::CASES,
     faults::CASES,

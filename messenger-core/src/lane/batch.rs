@@ -10,6 +10,7 @@ use crate::event::{Audience, Fact};
 use crate::friendship::{PairState, UserPair};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::message::{ClientId, Message, PayloadHash, SentMessage, Seq};
+use crate::store::BatchState;
 use crate::user::User;
 
 /// A member of a conversation, by which memberships are found.
@@ -27,6 +28,33 @@ pub(crate) struct Facts {
     pub(crate) users: HashMap<UserId, User>,
     /// How many own messages stand after a number; none where absent.
     pub(crate) sent_after: HashMap<(ConversationId, UserId, Seq), i64>,
+}
+
+impl Facts {
+    /// What was read, by what it is looked up by.
+    pub(crate) fn of(state: BatchState) -> Self {
+        let BatchState { conversations, memberships, sent, messages, pairs, users } = state;
+        let mut facts = Self {
+            conversations: conversations.into_iter().map(|found| (found.id, found)).collect(),
+            memberships: memberships.into_iter().map(|found| ((found.conversation_id, found.user_id), found)).collect(),
+            messages: messages.into_iter().map(|message| (message.id, message)).collect(),
+            pairs: pairs.into_iter().map(|state| (state.pair, state)).collect(),
+            users: users.into_iter().map(|user| (user.id, user)).collect(),
+            ..Self::default()
+        };
+        for SentMessage { message, payload_hash } in sent {
+            facts.keep_sent(message, payload_hash);
+        }
+        facts
+    }
+
+    fn keep_sent(&mut self, message: Message, payload_hash: PayloadHash) {
+        if let Some(client_id) = &message.client_id {
+            let key = (message.sender_id, message.conversation_id, client_id.clone());
+            self.sent.insert(key, (message.id, payload_hash));
+        }
+        self.messages.insert(message.id, message);
+    }
 }
 
 /// The facts, and what became of them.
@@ -131,12 +159,8 @@ impl Batch {
         let SentMessage { message, payload_hash } = sent;
         let place = (message.conversation_id, message.sender_id);
         self.own_seqs.entry(place).or_default().push(message.seq);
-        if let Some(client_id) = &message.client_id {
-            let key = (message.sender_id, message.conversation_id, client_id.clone());
-            self.facts.sent.insert(key, (message.id, payload_hash));
-        }
         self.inserted.push((message.id, payload_hash));
-        self.facts.messages.insert(message.id, message);
+        self.facts.keep_sent(message, payload_hash);
     }
 
     /// Replaces a message that the batch knows.

@@ -3,7 +3,7 @@
 use super::Batch;
 use crate::error::{Error, Result};
 use crate::id::{ConversationId, MessageId, UserId};
-use crate::message::{MessageBody, PayloadHash, Seq};
+use crate::message::{ClientId, MessageBody, PayloadHash, Seq};
 use crate::service::messages::{Draft, Sent, decide_delete, decide_edit, decide_send};
 use crate::service::reading::{ReadState, decide_read};
 
@@ -53,6 +53,14 @@ impl Operation {
             Action::Edit { id, body } => decide_edit(batch, *viewer, *conversation, *id, body).map(Answer::Edited),
             Action::Delete { id } => decide_delete(batch, *viewer, *conversation, *id).map(|()| Answer::Deleted),
             Action::MarkRead { seq } => decide_read(batch, *viewer, *conversation, *seq).map(Answer::Read),
+        }
+    }
+
+    /// Under what the same may have been sent before.
+    pub(crate) fn sent_before(&self) -> Option<(UserId, ConversationId, ClientId)> {
+        match &self.action {
+            Action::Send(outgoing) => Some((self.viewer, self.conversation, outgoing.draft.client_id.clone()?)),
+            Action::Edit { .. } | Action::Delete { .. } | Action::MarkRead { .. } => None,
         }
     }
 

@@ -106,20 +106,6 @@ pub trait ConversationRepository: ConversationQueries {
     /// order and with repeats.
     async fn lock_conversations(&mut self, ids: &[ConversationId]) -> StoreResult<Vec<Conversation>>;
 
-    /// Locks the conversations of all `places` as
-    /// [`lock_conversations`](Self::lock_conversations) does, then reads those
-    /// of the memberships that exist, in any order, each once. A store that can
-    /// do both in one round trip should.
-    async fn lock_places(
-        &mut self,
-        places: &[(ConversationId, UserId)],
-    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
-        let ids: Vec<_> = places.iter().map(|(id, _)| *id).collect();
-        let conversations = self.lock_conversations(&ids).await?;
-        let memberships = self.find_memberships(places).await?;
-        Ok((conversations, memberships))
-    }
-
     /// Stores a conversation. A pair that has one is
     /// `Unique(DirectConversation)`, a client id that its creator has used is
     /// `Unique(GroupClientId)`.

@@ -34,7 +34,7 @@ mod migration;
 mod sessions;
 mod users;
 
-pub use batch::BatchRows;
+pub use batch::{BatchKeys, BatchRows, BatchState};
 pub use board::{Heads, NodeHead, NodeState, Note, Post, SignalBoard, Standing};
 pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
@@ -151,6 +151,14 @@ pub trait Transaction: Send {
     fn messages(&mut self) -> &mut dyn MessageRepository;
     /// The event log; it is written by [`Transaction::commit`] alone.
     fn events(&mut self) -> &mut dyn EventQueries;
+
+    /// Locks the conversations of a batch, as
+    /// [`lock_conversations`](ConversationRepository::lock_conversations) does,
+    /// and then reads what else the batch depends on. A store that can do all
+    /// of it in one round trip should.
+    async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
+        batch::read_by_kinds(self, keys).await
+    }
 
     /// Writes the rows of a batch:
     /// [`insert_messages`](MessageRepository::insert_messages),

@@ -9,6 +9,7 @@ use super::{Columns, Sql};
 
 /// Several statements, sent in one round trip. The first that fails is the last
 /// that is carried out.
+#[derive(Default)]
 pub(crate) struct Script {
     text: String,
     expected: Vec<Option<Expected>>,

@@ -226,18 +226,6 @@ impl ConversationRepository for Handle {
         self.call(move |connection| conversations_by_id(connection, &ids)).await
     }
 
-    async fn lock_places(
-        &mut self,
-        places: &[(ConversationId, UserId)],
-    ) -> StoreResult<(Vec<Conversation>, Vec<Membership>)> {
-        let keys: BTreeSet<_> = places.iter().copied().collect();
-        self.call(move |connection| {
-            let ids: Vec<_> = keys.iter().map(|(id, _)| *id).collect();
-            Ok((conversations_by_id(connection, &ids)?, memberships_by_key(connection, &keys)?))
-        })
-        .await
-    }
-
     async fn insert_conversation(&mut self, conversation: &Conversation) -> StoreResult<()> {
         let conversation = conversation.clone();
         self.change(move |connection| {
