@@ -91,6 +91,16 @@ impl MySqlMigrator {
         }
     }
 
+    /// The state of all migrations, by a connection that is there.
+    pub(crate) async fn status_on(
+        &self,
+        connection: &mut MySqlConnection,
+    ) -> Result<Vec<MigrationStatus>, MigrationError> {
+        let recorded = history(connection).await?;
+        check_history(&self.migrations, &recorded)?;
+        Ok(self.statuses(&recorded))
+    }
+
     fn statuses(&self, recorded: &[Recorded]) -> Vec<MigrationStatus> {
         self.migrations.iter().map(|migration| status(migration, recorded)).collect()
     }
@@ -129,10 +139,9 @@ impl MySqlMigrator {
 impl Migrator for MySqlMigrator {
     async fn status(&self) -> Result<Vec<MigrationStatus>, MigrationError> {
         let mut connection = self.open().await?;
-        let recorded = history(&mut connection).await?;
+        let statuses = self.status_on(&mut connection).await;
         close(connection).await;
-        check_history(&self.migrations, &recorded)?;
-        Ok(self.statuses(&recorded))
+        statuses
     }
 
     async fn up(&self) -> Result<Vec<MigrationStatus>, MigrationError> {

@@ -29,7 +29,7 @@ pub enum ConnectError {
     #[error("{0}")]
     Options(String),
     /// The server cannot be reached, or refuses.
-    #[error("cannot open the database: {0}")]
+    #[error("cannot open the database: {}", reason(.0))]
     Store(#[from] StoreError),
     /// The schema could not be changed or understood.
     #[error(transparent)]
@@ -40,6 +40,14 @@ pub enum ConnectError {
         /// How many are missing.
         pending: usize,
     },
+}
+
+/// That it is unavailable goes without saying.
+fn reason(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable(reason) => reason.clone(),
+        error => error.to_string(),
+    }
 }
 
 /// A store on MySQL or MariaDB. Any number of processes may share a
@@ -62,20 +70,20 @@ impl MySqlStore {
     pub async fn connect_with(options: MySqlOptions) -> Result<Self, ConnectError> {
         let connect = options.connect_options().map_err(ConnectError::Options)?;
         let migrator = MySqlMigrator::new(options.clone());
-        match options.on_pending {
-            OnPending::Migrate => {
-                migrator.up().await?;
-            }
-            OnPending::Refuse => {
-                let applied = |state| matches!(state, MigrationState::Applied { .. });
-                let pending = migrator.status().await?.into_iter().filter(|one| !applied(one.state)).count();
-                if pending > 0 {
-                    return Err(ConnectError::Pending { pending });
-                }
-            }
+        if options.on_pending == OnPending::Migrate {
+            migrator.up().await?;
         }
         let pool = Pool::new(&options, connect);
-        let mut link = Link::new(Box::new(pool.lease(Purpose::Read).await?));
+        let mut lease = pool.lease(Purpose::Read).await?;
+        // On the pool's first connection: to open one takes longer than all else
+        // that a node does before it answers.
+        let applied = |state| matches!(state, MigrationState::Applied { .. });
+        let statuses = migrator.status_on(lease.connection()).await?;
+        let pending = statuses.into_iter().filter(|one| !applied(one.state)).count();
+        if pending > 0 {
+            return Err(ConnectError::Pending { pending });
+        }
+        let mut link = Link::new(Box::new(lease));
         let partitions = link.log_identity().await?.partitions;
         warn_unless_durable(&mut link).await?;
         link.rollback().await?;
