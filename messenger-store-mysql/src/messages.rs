@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
+use messenger_core::store::{ConversationQueries as _, MessageQueries, MessageRepository, StoreResult};
 use uuid::Uuid;
 
 use crate::conversations::read_client_id;
@@ -64,6 +64,24 @@ pub(crate) fn find_sent(keys: &[&(UserId, ConversationId, ClientId)]) -> Sql {
     sql
 }
 
+/// The end of a statement about the messages of one conversation.
+fn push_range(sql: &mut Sql, range: MessageRange, limit: u32) {
+    match range {
+        MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),
+        MessageRange::Before(seq) => sql.then(" AND m.seq < ", seq.get()).text(" ORDER BY m.seq DESC"),
+        MessageRange::After(seq) => sql.then(" AND m.seq > ", seq.get()).text(" ORDER BY m.seq"),
+    }
+    .then(" LIMIT ", i64::from(limit));
+}
+
+/// What such a statement found, in ascending seq.
+fn ascending(mut messages: Vec<Message>, range: MessageRange) -> Vec<Message> {
+    if !matches!(range, MessageRange::After(_)) {
+        messages.reverse();
+    }
+    messages
+}
+
 #[async_trait]
 impl MessageQueries for Link {
     async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
@@ -109,17 +127,35 @@ impl MessageQueries for Link {
             " FROM messages m FORCE INDEX (messages_seq) WHERE m.conversation_id = "
         ));
         sql.id(conversation.as_uuid());
-        match range {
-            MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),
-            MessageRange::Before(seq) => sql.then(" AND m.seq < ", seq.get()).text(" ORDER BY m.seq DESC"),
-            MessageRange::After(seq) => sql.then(" AND m.seq > ", seq.get()).text(" ORDER BY m.seq"),
+        push_range(&mut sql, range, limit);
+        Ok(ascending(self.all(sql, read_message).await?, range))
+    }
+
+    async fn list_own_messages(
+        &mut self,
+        conversation: ConversationId,
+        member: UserId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Option<(Seq, Vec<Message>)>> {
+        // No LEFT JOIN, for which MySQL would sort all messages.
+        let mut sql = Sql::new(concat!(
+            "SELECT c.last_seq, ",
+            message_columns!(),
+            " FROM memberships s JOIN conversations c ON c.id = s.conversation_id \
+             JOIN messages m FORCE INDEX (messages_seq) ON m.conversation_id = s.conversation_id \
+             WHERE s.conversation_id = "
+        ));
+        sql.id(conversation.as_uuid()).text(" AND s.user_id = ").id(member.as_uuid());
+        push_range(&mut sql, range, limit);
+        let rows = self.all(sql, |row| Ok((Seq::from_stored(row.take()?), read_message(row)?))).await?;
+        if let Some(&(last_seq, _)) = rows.first() {
+            let messages = rows.into_iter().map(|(_, message)| message).collect();
+            return Ok(Some((last_seq, ascending(messages, range))));
         }
-        .then(" LIMIT ", i64::from(limit));
-        let mut messages = self.all(sql, read_message).await?;
-        if !matches!(range, MessageRange::After(_)) {
-            messages.reverse();
-        }
-        Ok(messages)
+        // No messages there; or no member.
+        let own = self.find_own_conversation(conversation, member).await?;
+        Ok(own.map(|(conversation, _)| (conversation.last_seq, Vec::new())))
     }
 
     async fn list_recent_messages(

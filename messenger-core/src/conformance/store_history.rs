@@ -5,6 +5,7 @@ use super::rows::{first, seq, walk};
 use super::world::World;
 use super::{Case, isolated};
 use crate::conversation::Conversation;
+use crate::id::ConversationId;
 use crate::message::{Message, MessageRange};
 use crate::page::Slice;
 use crate::store::StoreResult;
@@ -15,6 +16,7 @@ pub(super) const CASES: &[Case] = isolated!("store_history":
     before_a_number_come_the_newest_below_it,
     after_a_number_come_the_oldest_above_it,
     ranges_beyond_either_end_are_empty,
+    who_is_no_member_lists_nothing,
     other_conversations_do_not_show,
     recent_messages_come_from_all_conversations_of_the_user,
     recent_messages_of_one_millisecond_page_without_gaps_or_repeats,
@@ -23,12 +25,25 @@ pub(super) const CASES: &[Case] = isolated!("store_history":
     own_messages_after_a_number_are_counted,
 );
 
+/// A history, and the number of its last message where the conversation has it.
+async fn put_numbered(w: &World, group: &Conversation, sender: &User, count: i64) -> StoreResult<Vec<Message>> {
+    let history = w.put_history(group, sender, count).await?;
+    let numbered = Conversation { last_seq: seq(count), ..group.clone() };
+    w.change(async |tx| tx.conversations().update_conversations(std::slice::from_ref(&numbered)).await).await?;
+    Ok(history)
+}
+
 /// The numbers of what a range lists of a history of ten.
 async fn listed(w: &World, range: MessageRange, limit: u32) -> StoreResult<Vec<i64>> {
     let ada = w.put_user("ada").await?;
     let group = w.put_group(&[&ada]).await?;
-    w.put_history(&group, &ada, 10).await?;
+    put_numbered(w, &group, &ada, 10).await?;
     let listed = w.read().await?.messages().list_messages(group.id, range, limit).await?;
+    for latest in [false, true] {
+        let mut reads = if latest { w.store.read_latest().await? } else { w.read().await? };
+        let own = reads.messages().list_own_messages(group.id, ada.id, range, limit).await?;
+        assert_eq!(own, Some((seq(10), listed.clone())), "the same to a member");
+    }
     Ok(listed.into_iter().map(|message| message.seq.get()).collect())
 }
 
@@ -50,7 +65,7 @@ async fn after_a_number_come_the_oldest_above_it(w: &World) -> Outcome {
 async fn ranges_beyond_either_end_are_empty(w: &World) -> Outcome {
     let ada = w.put_user("ada").await?;
     let group = w.put_group(&[&ada]).await?;
-    w.put_history(&group, &ada, 3).await?;
+    put_numbered(w, &group, &ada, 3).await?;
     let mut snapshot = w.read().await?;
     for (range, count) in [
         (MessageRange::Before(seq(1)), 0),
@@ -60,8 +75,30 @@ async fn ranges_beyond_either_end_are_empty(w: &World) -> Outcome {
         (MessageRange::Before(seq(i64::MAX)), 3),
         (MessageRange::After(seq(0)), 3),
     ] {
-        assert_eq!(snapshot.messages().list_messages(group.id, range, 9).await?.len(), count, "{range:?}");
+        let messages = snapshot.messages().list_messages(group.id, range, 9).await?;
+        assert_eq!(messages.len(), count, "{range:?}");
+        let own = snapshot.messages().list_own_messages(group.id, ada.id, range, 9).await?;
+        assert_eq!(own, Some((seq(3), messages)), "{range:?}");
     }
+    Ok(())
+}
+
+async fn who_is_no_member_lists_nothing(w: &World) -> Outcome {
+    let [ada, bob, cleo] = w.put_users(["ada", "bob", "cleo"]).await?;
+    let (full, empty) = (w.put_group(&[&ada, &bob]).await?, w.put_group(&[&ada, &bob]).await?);
+    let history = put_numbered(w, &full, &ada, 2).await?;
+    let list = async |place: ConversationId, who: &User| {
+        let mut latest = w.store.read_latest().await?;
+        latest.messages().list_own_messages(place, who.id, MessageRange::Latest, 9).await
+    };
+    assert_eq!(list(full.id, &bob).await?, Some((seq(2), history)));
+    assert_eq!(list(empty.id, &bob).await?, Some((seq(0), vec![])));
+    w.change(async |tx| tx.conversations().delete_membership(full.id, bob.id).await).await?;
+    w.change(async |tx| tx.conversations().delete_membership(empty.id, bob.id).await).await?;
+    for who in [&bob, &cleo] {
+        assert_eq!((list(full.id, who).await?, list(empty.id, who).await?), (None, None));
+    }
+    assert_eq!(list(ConversationId::from_uuid(w.uuid()), &ada).await?, None);
     Ok(())
 }
 

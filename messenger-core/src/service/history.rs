@@ -1,11 +1,10 @@
 //! Reading what was said.
 
 use crate::Messenger;
-use crate::error::Result;
+use crate::error::{Refusal, Result};
 use crate::id::{ConversationId, UserId};
 use crate::message::{Message, MessageRange, Seq};
 use crate::page::{Limit, ListScope, Page, PageRequest};
-use crate::service::views::find_own;
 
 /// Which part of a conversation's history to read; bounds are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,28 +39,24 @@ impl Messenger {
         at: HistoryAt,
         limit: Limit,
     ) -> Result<MessagePage> {
-        let mut snapshot = self.read().await?;
-        let (found, _) = find_own(&mut snapshot, conversation, viewer).await?;
-        let messages = snapshot.messages();
         let limit = limit.get();
-        let items = match at {
-            HistoryAt::Latest => messages.list_messages(conversation, MessageRange::Latest, limit).await?,
-            HistoryAt::Before(seq) => messages.list_messages(conversation, MessageRange::Before(seq), limit).await?,
-            HistoryAt::After(seq) => messages.list_messages(conversation, MessageRange::After(seq), limit).await?,
-            HistoryAt::Around(seq) => {
-                let half = limit / 2;
-                let mut items = match half {
-                    0 => Vec::new(),
-                    half => messages.list_messages(conversation, MessageRange::Before(seq), half).await?,
-                };
-                let before = u32::try_from(items.len()).unwrap_or(half);
-                let onwards = MessageRange::After(Seq::from_stored(seq.get() - 1));
-                items.extend(messages.list_messages(conversation, onwards, limit - before).await?);
-                items
-            }
+        let (range, limit, around) = match at {
+            HistoryAt::Latest => (MessageRange::Latest, limit, None),
+            HistoryAt::Before(seq) => (MessageRange::Before(seq), limit, None),
+            HistoryAt::After(seq) => (MessageRange::After(seq), limit, None),
+            HistoryAt::Around(seq) => (MessageRange::Before(seq), limit / 2, Some((seq, limit))),
         };
+        // A part on one side is one question, which is of one state by itself.
+        let mut snapshot = if around.is_some() { self.read().await? } else { self.read_latest().await? };
+        let own = snapshot.messages().list_own_messages(conversation, viewer, range, limit).await?;
+        let (last_seq, mut items) = own.ok_or(Refusal::ConversationNotFound)?;
+        if let Some((seq, limit)) = around {
+            let onwards = MessageRange::After(Seq::from_stored(seq.get() - 1));
+            let rest = limit - u32::try_from(items.len()).unwrap_or(limit);
+            items.extend(snapshot.messages().list_messages(conversation, onwards, rest).await?);
+        }
         // Numbers are dense (I4), so the ends tell what lies beyond them.
-        let last_seq = found.last_seq.get();
+        let last_seq = last_seq.get();
         let (first, last) = match (items.first(), items.last()) {
             (Some(first), Some(last)) => (first.seq.get(), last.seq.get()),
             _ => empty_range(at, last_seq),

@@ -29,6 +29,19 @@ pub trait MessageQueries: Send {
         limit: u32,
     ) -> StoreResult<Vec<Message>>;
 
+    /// The same for one who is a member of it, with the number of its last
+    /// message; `None` for anyone else. All of it is one state, whichever of
+    /// [`Store::read`](super::Store::read) and
+    /// [`Store::read_latest`](super::Store::read_latest) it is asked of; only
+    /// where there are no messages may the number be of a later one.
+    async fn list_own_messages(
+        &mut self,
+        conversation: ConversationId,
+        member: UserId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Option<(Seq, Vec<Message>)>>;
+
     /// The messages of all conversations in which the user is a member, newest
     /// first, tombstones included: by `created_at`, within a millisecond in an
     /// order of the store's own, each time the same. A store that knows in what

@@ -77,30 +77,24 @@ impl MessageQueries for Handle {
         range: MessageRange,
         limit: u32,
     ) -> StoreResult<Vec<Message>> {
+        self.call(move |connection| messages_in(connection, conversation, range, limit)).await
+    }
+
+    async fn list_own_messages(
+        &mut self,
+        conversation: ConversationId,
+        member: UserId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Option<(Seq, Vec<Message>)>> {
         self.call(move |connection| {
-            let newest_before = concat!(
-                "SELECT ",
-                message_columns!("m"),
-                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
-            );
-            let oldest_after = concat!(
-                "SELECT ",
-                message_columns!("m"),
-                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3"
-            );
-            let (sql, bound) = match range {
-                MessageRange::Latest => (newest_before, i64::MAX),
-                MessageRange::Before(seq) => (newest_before, seq.get()),
-                MessageRange::After(seq) => (oldest_after, seq.get()),
-            };
-            let mut messages = connection
-                .prepare_cached(sql)?
-                .query_map(params![conversation.as_uuid(), bound, limit], message)?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
-            if !matches!(range, MessageRange::After(_)) {
-                messages.reverse();
-            }
-            Ok(messages)
+            let mut select = connection.prepare_cached(
+                "SELECT c.last_seq FROM memberships m JOIN conversations c ON c.id = m.conversation_id
+                 WHERE m.conversation_id = ?1 AND m.user_id = ?2",
+            )?;
+            let place = params![conversation.as_uuid(), member.as_uuid()];
+            let Some(last_seq) = select.query_row(place, |row| row.get(0)).optional()? else { return Ok(None) };
+            Ok(Some((Seq::from_stored(last_seq), messages_in(connection, conversation, range, limit)?)))
         })
         .await
     }
@@ -144,6 +138,37 @@ impl MessageRepository for Handle {
         let messages = messages.to_vec();
         self.change(move |connection| update_messages(connection, &messages)).await
     }
+}
+
+fn messages_in(
+    connection: &Connection,
+    conversation: ConversationId,
+    range: MessageRange,
+    limit: u32,
+) -> SqlResult<Vec<Message>> {
+    let newest_before = concat!(
+        "SELECT ",
+        message_columns!("m"),
+        " FROM messages m WHERE m.conversation_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
+    );
+    let oldest_after = concat!(
+        "SELECT ",
+        message_columns!("m"),
+        " FROM messages m WHERE m.conversation_id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3"
+    );
+    let (sql, bound) = match range {
+        MessageRange::Latest => (newest_before, i64::MAX),
+        MessageRange::Before(seq) => (newest_before, seq.get()),
+        MessageRange::After(seq) => (oldest_after, seq.get()),
+    };
+    let mut messages = connection
+        .prepare_cached(sql)?
+        .query_map(params![conversation.as_uuid(), bound, limit], message)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    if !matches!(range, MessageRange::After(_)) {
+        messages.reverse();
+    }
+    Ok(messages)
 }
 
 /// Those whose place in the log is not known yet get it when it is.

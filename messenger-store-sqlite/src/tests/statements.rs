@@ -108,7 +108,8 @@ async fn reads(tx: &mut dyn Transaction, writer: &mut Handle, size: u32) {
     let found: Vec<_> = (10_000..).take(size as usize).map(|n| message(n, ids[0], 1, ada).message.id).collect();
     assert_read!(1, "a session", tx.sessions().find_session(session(1, ada).id));
     for range in [MessageRange::Latest, MessageRange::Before(Seq::from_stored(9)), MessageRange::After(Seq::ZERO)] {
-        assert_read!(1, "a page of history", tx.messages().list_messages(ids[0], range, size));
+        assert_read!(1, "a part of a history", tx.messages().list_messages(ids[0], range, size));
+        assert_read!(2, "a page of history", tx.messages().list_own_messages(ids[0], ada, range, size));
     }
     assert_read!(1, "the messages of events", tx.messages().find_messages(&found));
     assert_read!(2, "one's own conversation", tx.conversations().find_own_conversation(ids[0], ada));

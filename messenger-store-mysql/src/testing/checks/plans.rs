@@ -146,7 +146,9 @@ async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     }
     expect_read!("one's own conversation", 1, snapshot.conversations().find_own_conversation(long.id, user(1).id));
     for range in [MessageRange::Latest, MessageRange::Before(Seq::from_stored(1_500)), MessageRange::After(Seq::ZERO)] {
-        expect_read!("a page of history", 1, snapshot.messages().list_messages(long.id, range, 50));
+        expect_read!("a part of a history", 1, snapshot.messages().list_messages(long.id, range, 50));
+        let own = snapshot.messages().list_own_messages(long.id, user(1).id, range, 50);
+        expect_read!("a page of history", 1, own);
     }
     let page = || Slice { after: None, limit: 50 };
     expect_read!("the conversation list", 1, snapshot.conversations().list_conversations(user(2).id, page()));
