@@ -8,13 +8,14 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Audience, Event, Fact, NewEvent};
-use crate::friendship::Transition;
+use crate::friendship::{PairState, Transition, UserPair};
 use crate::id::{IdGenerator, UserId};
 use crate::store::{
     BatchKeys, BatchRows, BatchState, ConversationRepository, CredentialRepository, FriendshipRepository,
     MessageRepository, SessionRepository, Snapshot, Transaction, UserRepository,
 };
 use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
+use crate::user::User;
 
 /// One attempt at a change. Dropped without [`Change::commit`], it rolls back.
 pub(crate) struct Change {
@@ -61,6 +62,12 @@ impl Change {
 
     pub(crate) fn messages(&mut self) -> &mut dyn MessageRepository {
         self.transaction.messages()
+    }
+
+    /// Locks whatever depends on what holds between the two, then reads it. Their
+    /// direct conversation is part of that: a send locks nothing else.
+    pub(crate) async fn lock_pair(&mut self, pair: UserPair) -> Result<(PairState, Vec<User>)> {
+        Ok(self.transaction.lock_pair(pair).await?)
     }
 
     /// Locks and reads what a batch depends on.

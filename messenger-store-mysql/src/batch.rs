@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use messenger_core::store::{BatchKeys, BatchRows, BatchState, StoreResult};
+use messenger_core::store::{BatchKeys, BatchRows, BatchState, StoreResult, UniqueKey};
 
 use crate::conversations::{lock_conversations, read_conversation, update_conversations};
 use crate::directs::{find_directs, read_direct};
@@ -73,7 +73,7 @@ impl Link {
 
     /// Writes all rows of a batch, together with what comes next, which is the
     /// lock of the log's counter most often.
-    pub(crate) fn write_rows(&mut self, rows: BatchRows<'_>) {
+    pub(crate) async fn write_rows(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         let messages = last_of_each(rows.messages, |message| message.id);
         let conversations = last_of_each(rows.conversations, |conversation| conversation.id);
         let memberships = last_of_each(rows.memberships, |row| (row.conversation_id, row.user_id));
@@ -90,6 +90,6 @@ impl Link {
         for some in memberships.chunks(CHUNK) {
             script.push_on(&update_memberships(some), some.len(), "memberships");
         }
-        self.run_later(script);
+        self.run_later(script, UniqueKey::Other).await
     }
 }

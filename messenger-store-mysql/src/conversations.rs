@@ -7,14 +7,14 @@ use messenger_core::id::{ConversationId, UserId};
 use messenger_core::message::{ClientId, PayloadHash, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{
-    AudienceMember, ConversationQueries, ConversationRepository, ConversationStream, StoreResult,
+    AudienceMember, ConversationQueries, ConversationRepository, ConversationStream, StoreResult, UniqueKey,
 };
 use messenger_core::user::User;
 use uuid::Uuid;
 
 use crate::link::Link;
 use crate::memberships::{membership_columns, read_membership};
-use crate::sql::{CHUNK, Columns, Sql, last_of_each, sorted_ids, unreadable};
+use crate::sql::{CHUNK, Columns, Script, Sql, last_of_each, sorted_ids, unreadable};
 
 /// The columns that [`read_conversation`] reads, of a table called `c`.
 macro_rules! conversation_columns {
@@ -237,8 +237,7 @@ impl ConversationRepository for Link {
     async fn delete_membership(&mut self, conversation: ConversationId, user: UserId) -> StoreResult<()> {
         let mut sql = Sql::new("DELETE FROM memberships WHERE conversation_id = ");
         sql.id(conversation.as_uuid()).text(" AND user_id = ").id(user.as_uuid());
-        self.run(sql).await?;
-        Ok(())
+        self.run_later(Script::of(&sql), UniqueKey::Other).await
     }
 }
 

@@ -1,9 +1,7 @@
 //! Requests, friendships and blocks.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
-use messenger_core::friendship::{Bond, PairChange, PairState, PendingRequest, UserPair, Visibility};
+use messenger_core::friendship::{PairChange, PairState, UserPair, Visibility};
 use messenger_core::id::UserId;
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{
@@ -12,7 +10,8 @@ use messenger_core::store::{
 use messenger_core::user::{PresencePolicy, UserQuery};
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, read_number, unreadable};
+use crate::pairs::{find_ties, read_tie, states};
+use crate::sql::{CHUNK, Columns, Script, Sql, read_number, unreadable};
 use crate::users::{read_user, user_columns};
 
 fn read_friend(row: &mut Columns<'_>) -> StoreResult<Friend> {
@@ -34,67 +33,14 @@ fn read_contact(row: &mut Columns<'_>) -> StoreResult<PresenceContact> {
     })
 }
 
-/// What one row of [`Link::find_pairs`]'s statement says.
-enum Tie {
-    Request(PendingRequest),
-    Friendship { since: messenger_core::clock::Timestamp },
-    Block { blocker: UserId, since: messenger_core::clock::Timestamp },
-}
-
-fn read_tie(row: &mut Columns<'_>) -> StoreResult<(UserPair, Tie)> {
-    let what: i64 = row.take()?;
-    let (one, other) = (UserId::from_uuid(row.id()?), UserId::from_uuid(row.id()?));
-    let at = row.time()?;
-    let hidden: bool = row.take()?;
-    let pair = UserPair::try_new(one, other).ok_or_else(unreadable("pair"))?;
-    let visibility = if hidden { Visibility::Hidden } else { Visibility::Shown };
-    let tie = match what {
-        0 => Tie::Request(PendingRequest { requester: one, created_at: at, visibility }),
-        1 => Tie::Friendship { since: at },
-        _ => Tie::Block { blocker: one, since: at },
-    };
-    Ok((pair, tie))
-}
-
-/// `(low = ? AND high = ?) OR …`, for a table with FORCE INDEX (PRIMARY): both
-/// servers would rather read all friends of a user by another index.
-fn push_pairs(sql: &mut Sql, pairs: &[UserPair], low: &'static str, high: &'static str) {
-    sql.any_of(pairs, |sql, pair| {
-        sql.text(low).text(" = ").id(pair.low().as_uuid()).text(" AND ");
-        sql.text(high).text(" = ").id(pair.high().as_uuid());
-    });
-}
-
 #[async_trait]
 impl FriendshipQueries for Link {
     async fn find_pairs(&mut self, pairs: &[UserPair]) -> StoreResult<Vec<PairState>> {
-        let mut states: HashMap<UserPair, PairState> =
-            pairs.iter().map(|&pair| (pair, PairState::strangers(pair))).collect();
+        let mut ties = Vec::new();
         for pairs in pairs.chunks(CHUNK) {
-            let mut sql =
-                Sql::new("SELECT 0, requester_id, addressee_id, created_at, hidden FROM friend_requests WHERE ");
-            push_pairs(&mut sql, pairs, "low_id", "high_id");
-            sql.text(
-                " UNION ALL SELECT 1, user_id, friend_id, since, FALSE FROM friendships FORCE INDEX (PRIMARY) WHERE ",
-            );
-            push_pairs(&mut sql, pairs, "user_id", "friend_id");
-            sql.text(
-                " UNION ALL SELECT 2, blocker_id, blocked_id, since, FALSE FROM blocks FORCE INDEX (PRIMARY) WHERE ",
-            );
-            push_pairs(&mut sql, pairs, "blocker_id", "blocked_id");
-            sql.text(" OR ");
-            push_pairs(&mut sql, pairs, "blocked_id", "blocker_id");
-            for (pair, tie) in self.all(sql, read_tie).await? {
-                let Some(state) = states.get_mut(&pair) else { continue };
-                match tie {
-                    Tie::Request(request) => state.bond = Bond::Requested(request),
-                    Tie::Friendship { since } => state.bond = Bond::Friends { since },
-                    Tie::Block { blocker, since } if blocker == pair.low() => state.low_blocks_high = Some(since),
-                    Tie::Block { since, .. } => state.high_blocks_low = Some(since),
-                }
-            }
+            ties.extend(self.all(find_ties(pairs), read_tie).await?);
         }
-        Ok(pairs.iter().map(|&pair| states.get(&pair).copied().unwrap_or(PairState::strangers(pair))).collect())
+        Ok(states(pairs, ties))
     }
 
     async fn list_friends(
@@ -284,8 +230,7 @@ impl Link {
                 sql.text(", ").id(pair.other(request.requester).as_uuid());
                 sql.then(", ", request.created_at.as_millis());
                 sql.then(", ", request.visibility == Visibility::Hidden).text(")");
-                self.run_keyed(sql, UniqueKey::Friendship).await?;
-                Ok(())
+                self.run_later(Script::of(&sql), UniqueKey::Friendship).await
             }
             PairChange::HideRequest => {
                 let mut sql = Sql::new("UPDATE friend_requests SET hidden = TRUE WHERE low_id = ");
@@ -302,8 +247,7 @@ impl Link {
                 sql.rows(&[(low, high), (high, low)], |sql, (user, friend)| {
                     sql.id(*user).text(", ").id(*friend).text(", ").time(since);
                 });
-                self.run_keyed(sql, UniqueKey::Friendship).await?;
-                Ok(())
+                self.run_later(Script::of(&sql), UniqueKey::Friendship).await
             }
             PairChange::DeleteFriendship => {
                 let mut sql = Sql::new("DELETE f FROM friendships f FORCE INDEX (PRIMARY) WHERE ");
@@ -315,8 +259,7 @@ impl Link {
             PairChange::InsertBlock { blocker, since } => {
                 let mut sql = Sql::new("INSERT INTO blocks (blocker_id, blocked_id, since) VALUES (");
                 sql.id(blocker.as_uuid()).text(", ").id(pair.other(blocker).as_uuid()).text(", ").time(since).text(")");
-                self.run_keyed(sql, UniqueKey::Friendship).await?;
-                Ok(())
+                self.run_later(Script::of(&sql), UniqueKey::Friendship).await
             }
             PairChange::DeleteBlock { blocker } => {
                 let mut sql = Sql::new("DELETE FROM blocks WHERE blocker_id = ");

@@ -42,6 +42,7 @@ mod messages;
 mod migrate;
 mod migrations;
 mod options;
+mod pairs;
 mod pool;
 mod recent;
 mod sessions;

@@ -15,7 +15,28 @@ pub(crate) struct Link {
     source: Option<Box<dyn Source>>,
     condition: Condition,
     /// Changes that go to the server together with what comes next.
-    put_off: Option<Script>,
+    put_off: PutOff,
+}
+
+/// Changes, and what a taken primary key means in them.
+struct PutOff {
+    script: Script,
+    primary: UniqueKey,
+}
+
+impl PutOff {
+    fn nothing() -> Self {
+        Self { script: Script::new(), primary: UniqueKey::Other }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.script.len() == 0
+    }
+
+    /// Whether a key of both can be told.
+    fn bears(&self, primary: UniqueKey) -> bool {
+        self.primary == primary || self.primary == UniqueKey::Other || primary == UniqueKey::Other
+    }
 }
 
 /// What is known of the connection and its transaction.
@@ -34,12 +55,14 @@ enum Condition {
 impl Link {
     /// A unit of work that has just begun.
     pub(crate) fn new(source: Box<dyn Source>) -> Self {
-        Self { source: Some(source), condition: Condition::Sound, put_off: None }
+        Self { source: Some(source), condition: Condition::Sound, put_off: PutOff::nothing() }
     }
 
     /// All rows.
     pub(crate) async fn rows(&mut self, sql: Sql) -> StoreResult<Vec<MySqlRow>> {
-        self.catch_up().await?;
+        if !self.put_off.is_empty() {
+            return Ok(only(self.answers(Script::of(&sql)).await?).rows);
+        }
         let source = self.enter()?;
         let answer = if source.has_begun() {
             sql.fetch_all(source.connection()).await.map_err(|error| Failure::of(error, UniqueKey::Other))
@@ -87,25 +110,20 @@ impl Link {
         self.leave(answer)
     }
 
-    /// Carries out a change that must find `expected` rows.
-    pub(crate) async fn run_on(&mut self, sql: Sql, expected: usize, what: &str) -> StoreResult<()> {
-        // The number of rows found, not of rows changed: sqlx asks for it.
-        let found = self.run(sql).await?.found;
-        if found == expected as u64 {
-            Ok(())
-        } else {
-            let error = StoreError::Defect(format!("{found} of {expected} {what} are stored"));
-            self.fail(&error);
-            Err(error)
-        }
+    /// Carries out a change that must find `expected` rows, together with what
+    /// comes next.
+    pub(crate) async fn run_on(&mut self, sql: Sql, expected: usize, what: &'static str) -> StoreResult<()> {
+        let mut script = Script::new();
+        script.push_on(&sql, expected, what);
+        self.run_later(script, UniqueKey::Other).await
     }
 
     /// Carries out several statements in one round trip; answers what each
     /// answered.
     pub(crate) async fn answers(&mut self, script: Script) -> StoreResult<Vec<Answer>> {
-        let (script, put_off) = self.after_what_was_put_off(&script);
-        let mut answers = self.send(&script, UniqueKey::Other).await?;
-        Ok(answers.split_off(put_off))
+        let PutOff { script: before, primary } = self.take_put_off();
+        let mut answers = self.send(&before.followed_by(&script), primary).await?;
+        Ok(answers.split_off(before.len()))
     }
 
     /// Carries out several changes in one round trip, in which a taken primary
@@ -115,27 +133,29 @@ impl Link {
         self.send(&script, primary).await.map(drop)
     }
 
-    /// Carries out several changes together with what is asked next, which
-    /// fails if one of them does.
-    pub(crate) fn run_later(&mut self, script: Script) {
-        self.put_off = Some(match self.put_off.take() {
-            Some(before) => before.followed_by(&script),
-            None => script,
-        });
+    /// Carries out several changes together with what comes next, which fails
+    /// if one of them does. A taken primary key means `primary`.
+    pub(crate) async fn run_later(&mut self, script: Script, primary: UniqueKey) -> StoreResult<()> {
+        if !self.put_off.bears(primary) {
+            self.catch_up().await?;
+        }
+        let before = self.take_put_off();
+        let primary = if before.primary == UniqueKey::Other { primary } else { before.primary };
+        self.put_off = PutOff { script: before.script.followed_by(&script), primary };
+        Ok(())
     }
 
-    /// A script with what was put off before it, and how long that is.
-    fn after_what_was_put_off(&mut self, script: &Script) -> (Script, usize) {
-        let before = self.put_off.take().unwrap_or_default();
-        (before.followed_by(script), before.len())
+    fn take_put_off(&mut self) -> PutOff {
+        std::mem::replace(&mut self.put_off, PutOff::nothing())
     }
 
     /// Carries out what was put off.
     async fn catch_up(&mut self) -> StoreResult<()> {
-        match self.put_off.take() {
-            Some(script) => self.send(&script, UniqueKey::Other).await.map(drop),
-            None => Ok(()),
+        if self.put_off.is_empty() {
+            return Ok(());
         }
+        let PutOff { script, primary } = self.take_put_off();
+        self.send(&script, primary).await.map(drop)
     }
 
     async fn send(&mut self, script: &Script, primary: UniqueKey) -> StoreResult<Vec<Answer>> {
@@ -166,7 +186,8 @@ impl Link {
     /// fails to do, comes between them. Answers what each of the last changes
     /// answered. They must fail unless `@sound`.
     pub(crate) async fn commit_with(mut self, script: &Script) -> StoreResult<Vec<Answer>> {
-        let (script, put_off) = self.after_what_was_put_off(script);
+        let PutOff { script: before, primary } = self.take_put_off();
+        let script = before.followed_by(script);
         let mut source = self.enter()?;
         if !source.has_begun() {
             // Nothing was asked, so there is nothing to keep; or all of it was put
@@ -188,11 +209,11 @@ impl Link {
             Ok(mut answers) => {
                 self.condition = Condition::Sound;
                 self.finish();
-                return Ok(answers.split_off(put_off));
+                return Ok(answers.split_off(before.len()));
             }
             Err(broken) => broken,
         };
-        match Failure::of(error, UniqueKey::Other) {
+        match Failure::of(error, primary) {
             // COMMIT was not come to. What was not found is why, if something was not.
             Failure::Statement(error) if answers.len() < script.len() => {
                 let error = script.check(&answers).err().unwrap_or(error);

@@ -9,7 +9,7 @@ use messenger_core::store::{AudienceMember, ConversationStream, StoreResult, Uni
 use messenger_core::user::User;
 
 use crate::link::Link;
-use crate::sql::{CHUNK, Columns, Sql, last_of_each, sorted_ids, unreadable};
+use crate::sql::{CHUNK, Columns, Script, Sql, last_of_each, sorted_ids, unreadable};
 use crate::users::{read_user, user_columns};
 
 /// The columns that [`read_membership`] reads, of a table called `m`.
@@ -145,7 +145,7 @@ impl Link {
                     .then(", ", membership.own_after_read)
                     .then(", ", membership.joined_position.get());
             });
-            self.run_keyed(sql, UniqueKey::Membership).await?;
+            self.run_later(Script::of(&sql), UniqueKey::Membership).await?;
         }
         Ok(())
     }

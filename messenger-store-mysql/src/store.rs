@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
+use messenger_core::friendship::{PairState, UserPair};
 use messenger_core::store::{
     BatchKeys, BatchRows, BatchState, ConversationQueries, ConversationRepository, CredentialQueries,
     CredentialRepository, EventQueries, FriendshipQueries, FriendshipRepository, Heads, MessageQueries,
     MessageRepository, MigrationError, MigrationState, Migrator, SessionQueries, SessionRepository, SignalBoard,
     Snapshot, Store, StoreError, StoreResult, Transaction, UserQueries, UserRepository,
 };
+use messenger_core::user::User;
 
 use crate::board::{Board, read_all_heads};
 use crate::commit::commit;
@@ -221,13 +223,16 @@ impl Transaction for Unit {
         &mut self.link
     }
 
+    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<(PairState, Vec<User>)> {
+        self.link.locked_pair(pair).await
+    }
+
     async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
         self.link.read_state(keys).await
     }
 
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
-        self.link.write_rows(rows);
-        Ok(())
+        self.link.write_rows(rows).await
     }
 
     async fn commit(self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {

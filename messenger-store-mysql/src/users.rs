@@ -6,6 +6,7 @@ use messenger_core::page::{Rows, SearchKey, Slice};
 use messenger_core::store::{StoreResult, UniqueKey, UserQueries, UserRepository};
 use messenger_core::user::{AvatarUrl, Bio, DisplayName, DmPolicy, Email, PresencePolicy, User, UserQuery, Username};
 use messenger_core::user_search::{UserSearch, user_terms};
+use uuid::Uuid;
 
 use crate::link::Link;
 use crate::sql::{CHUNK, Columns, Script, Sql, sorted_ids, unreadable};
@@ -63,6 +64,15 @@ pub(crate) fn read_user(row: &mut Columns<'_>) -> StoreResult<User> {
     })
 }
 
+/// Locks users, in the order of their ids; there must be at least one.
+pub(crate) fn lock_users(ids: &[Uuid]) -> Sql {
+    // By the primary key, whatever the optimiser thinks of a small table: a
+    // scan would wait for rows that nobody asked for.
+    let mut sql = Sql::new(concat!("SELECT ", user_columns!(), " FROM users u FORCE INDEX (PRIMARY) WHERE u.id IN ("));
+    sql.ids(ids).text(") ORDER BY u.id FOR UPDATE");
+    sql
+}
+
 #[async_trait]
 impl UserQueries for Link {
     async fn find_users(&mut self, ids: &[UserId]) -> StoreResult<Vec<User>> {
@@ -109,12 +119,7 @@ impl UserRepository for Link {
     async fn lock_users(&mut self, ids: &[UserId]) -> StoreResult<Vec<User>> {
         let mut users = Vec::new();
         for ids in sorted_ids(ids.iter().map(|id| id.as_uuid())).chunks(CHUNK) {
-            // By the primary key, whatever the optimiser thinks of a small
-            // table: a scan would wait for rows that nobody asked for.
-            let mut sql =
-                Sql::new(concat!("SELECT ", user_columns!(), " FROM users u FORCE INDEX (PRIMARY) WHERE u.id IN ("));
-            sql.ids(ids).text(") ORDER BY u.id FOR UPDATE");
-            users.extend(self.all(sql, read_user).await?);
+            users.extend(self.all(lock_users(ids), read_user).await?);
         }
         Ok(users)
     }
@@ -165,6 +170,6 @@ impl UserRepository for Link {
         script.push_on(&sql, 1, "users");
         delete_terms(&mut script, &before.username, &(&old - &new));
         insert_terms(&mut script, &before.username, &(&new - &old));
-        self.run_all_keyed(script, UniqueKey::Other).await
+        self.run_later(script, UniqueKey::Other).await
     }
 }

@@ -20,8 +20,6 @@ pub(super) const CASES: &[Case] = isolated!("store_batch_state":
     what_a_transaction_has_written_is_read,
 );
 
-const NOTHING: BatchKeys<'static> = BatchKeys { places: &[], sent: &[], messages: &[], spoken_in: &[] };
-
 async fn read(w: &World, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
     let mut tx = w.begin().await?;
     let state = tx.read_batch(keys).await?;
@@ -108,7 +106,7 @@ async fn what_stands_between_two_is_read_where_they_speak(w: &World) -> Outcome 
         directs.push((&ada, other));
     }
     let spoken_in: Vec<_> = places.iter().map(|(id, _)| *id).collect();
-    let keys = BatchKeys { places: &places, spoken_in: &spoken_in, ..NOTHING };
+    let keys = BatchKeys { places: &places, spoken_in: &spoken_in, ..BatchKeys::NOTHING };
     let state = read(w, keys).await?;
     assert_eq!(state, expected(w, keys, &directs).await?);
     assert_eq!((state.pairs.len(), state.users.len()), (6, 7));
@@ -134,7 +132,7 @@ async fn what_does_not_exist_is_left_out(w: &World) -> Outcome {
 }
 
 async fn no_keys_are_no_question(w: &World) -> Outcome {
-    assert_eq!(read(w, NOTHING).await?, BatchState::default());
+    assert_eq!(read(w, BatchKeys::NOTHING).await?, BatchState::default());
     Ok(())
 }
 
@@ -144,7 +142,7 @@ async fn what_a_transaction_has_written_is_read(w: &World) -> Outcome {
     let group = w.put_group(&[&ada]).await?;
     let sent = w.new_message(&group, 1, &ada, "hello");
     let (places, messages) = ([(group.id, ada.id)], [sent.message.id]);
-    let keys = BatchKeys { places: &places, messages: &messages, ..NOTHING };
+    let keys = BatchKeys { places: &places, messages: &messages, ..BatchKeys::NOTHING };
     let mut tx = w.begin().await?;
     let BatchState { mut conversations, mut memberships, .. } = tx.read_batch(keys).await?;
     conversations[0].last_seq = sent.message.seq;

@@ -13,6 +13,8 @@ pub(super) const CASES: &[Case] = isolated!("store_friendships":
     strangers_stand_where_nothing_is_stored,
     pairs_are_answered_in_the_order_asked,
     no_pairs_are_no_question,
+    a_locked_pair_is_as_it_is_stored,
+    who_does_not_exist_is_not_locked,
     every_change_reads_back,
     stores_write_what_the_state_machine_says,
     a_pair_has_one_request_at_most,
@@ -68,6 +70,31 @@ async fn pairs_are_answered_in_the_order_asked(w: &World) -> Outcome {
     assert!(states[1].blocked_since(bob.id).is_some() && states[1].blocked_since(ada.id).is_none());
     assert!(states[2].friends_since().is_some());
     assert_eq!(states[1], states[3]);
+    Ok(())
+}
+
+async fn a_locked_pair_is_as_it_is_stored(w: &World) -> Outcome {
+    let [ada, bob, cleo, dan] = w.put_users(["ada", "bob", "cleo", "dan"]).await?;
+    befriend(w, &ada, &bob).await?;
+    apply(w, &cleo, &ada, &[request(w, &cleo, Visibility::Hidden), block(w, &ada)]).await?;
+    w.put_direct(&ada, &cleo).await?;
+    for other in [&bob, &cleo, &dan] {
+        let expected = state(w, &ada, other).await?;
+        let mut tx = w.begin().await?;
+        let (locked, mut users) = tx.lock_pair(pair(other, &ada)).await?;
+        tx.rollback().await?;
+        users.sort_by_key(|user| user.id != ada.id);
+        assert_eq!((locked, users), (expected, vec![ada.clone(), other.clone()]));
+    }
+    Ok(())
+}
+
+async fn who_does_not_exist_is_not_locked(w: &World) -> Outcome {
+    let (ada, nobody) = (w.put_user("ada").await?, w.new_user("nobody"));
+    let mut tx = w.begin().await?;
+    let (state, users) = tx.lock_pair(pair(&ada, &nobody)).await?;
+    tx.rollback().await?;
+    assert_eq!((state, users), (PairState::strangers(pair(&ada, &nobody)), vec![ada]));
     Ok(())
 }
 

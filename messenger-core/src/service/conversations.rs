@@ -10,8 +10,9 @@ use crate::friendship::{PairState, UserPair};
 use crate::id::{ConversationId, UserId};
 use crate::message::{ClientId, PayloadHash, Seq};
 use crate::page::{ListScope, Page, PageRequest};
-use crate::service::friendships::{in_view, lock_pair, other_than};
+use crate::service::friendships::{in_view, other_than};
 use crate::service::views::{ConversationView, find_own, view, views};
+use crate::store::BatchKeys;
 use crate::user::{DmPolicy, User};
 
 /// How many members a group may be made with, besides its maker.
@@ -65,7 +66,7 @@ impl Messenger {
     pub async fn open_direct_conversation(&self, viewer: UserId, other: UserId) -> Result<Opened> {
         let pair = other_than(viewer, other, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = lock_pair(&mut change, pair).await?;
+            let (state, users) = change.lock_pair(pair).await?;
             if let Some(direct) = change.conversations().find_direct_conversation(pair).await? {
                 let (conversation, membership) = find_own(&mut change, direct.id, viewer).await?;
                 let view = view(&mut change, viewer, conversation, membership).await?;
@@ -190,10 +191,10 @@ pub(crate) async fn lock_own(
     id: ConversationId,
     viewer: UserId,
 ) -> Result<(Conversation, Membership)> {
-    let conversation = change.conversations().lock_conversations(&[id]).await?.pop();
-    let conversation = conversation.ok_or(Refusal::ConversationNotFound)?;
-    let membership = change.conversations().find_memberships(&[(id, viewer)]).await?.pop();
-    Ok((conversation, membership.ok_or(Refusal::ConversationNotFound)?))
+    let keys = BatchKeys { places: &[(id, viewer)], ..BatchKeys::NOTHING };
+    let mut found = change.read_batch(keys).await?;
+    let own = found.conversations.pop().zip(found.memberships.pop());
+    Ok(own.ok_or(Refusal::ConversationNotFound)?)
 }
 
 /// Notes that something happened now; a clock that stepped back moves nothing

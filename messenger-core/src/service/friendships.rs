@@ -30,7 +30,7 @@ impl Messenger {
     pub async fn request_friendship(&self, viewer: UserId, addressee: UserId) -> Result<FriendRequestSent> {
         let pair = other_than(viewer, addressee, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = lock_pair(&mut change, pair).await?;
+            let (state, users) = change.lock_pair(pair).await?;
             let (requester, addressee) = in_view(users, viewer)?;
             let now = change.now();
             let (outcome, transition) = state.request(viewer, now)?;
@@ -63,7 +63,7 @@ impl Messenger {
     pub async fn accept_friend_request(&self, viewer: UserId, requester: UserId) -> Result<Friend> {
         let pair = UserPair::try_new(viewer, requester).ok_or(Refusal::FriendRequestNotFound)?;
         self.transact(|mut change| async move {
-            let (state, users) = lock_pair(&mut change, pair).await?;
+            let (state, users) = change.lock_pair(pair).await?;
             let since = change.now();
             let transition = state.accept(viewer, since)?;
             write(&mut change, viewer, pair, &transition).await?;
@@ -95,7 +95,7 @@ impl Messenger {
     pub async fn block(&self, viewer: UserId, other: UserId) -> Result<()> {
         let pair = other_than(viewer, other, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = lock_pair(&mut change, pair).await?;
+            let (state, users) = change.lock_pair(pair).await?;
             in_view(users, viewer)?;
             let transition = state.block(viewer, change.now());
             write(&mut change, viewer, pair, &transition).await?;
@@ -144,7 +144,7 @@ impl Messenger {
     ) -> Result<()> {
         let decide = &decide;
         self.transact(|mut change| async move {
-            let (state, _) = lock_pair(&mut change, pair).await?;
+            let (state, _) = change.lock_pair(pair).await?;
             let transition = decide(&state, change.now())?;
             write(&mut change, viewer, pair, &transition).await?;
             change.done(())
@@ -184,22 +184,6 @@ pub(crate) async fn blocks(reads: &mut dyn Reads, viewer: UserId, page: &PageReq
     let scope = ListScope::new("blocks", &[viewer.as_uuid().as_bytes()]);
     let rows = reads.friendships().list_blocks(viewer, scope.slice(page)?).await?;
     Ok(scope.page(rows, |block| block))
-}
-
-/// Locks whatever depends on what holds between the two, then reads it. Their
-/// direct conversation is part of that: a send locks nothing else.
-pub(crate) async fn lock_pair(change: &mut Change, pair: UserPair) -> Result<(PairState, Vec<User>)> {
-    let users = change.users().lock_users(&pair.both()).await?;
-    if let Some(direct) = change.conversations().find_direct_conversation(pair).await? {
-        change.conversations().lock_conversations(&[direct.id]).await?;
-    }
-    let state = find_pair(change, pair).await?;
-    Ok((state, users))
-}
-
-pub(crate) async fn find_pair(reads: &mut dyn Reads, pair: UserPair) -> Result<PairState> {
-    let states = reads.friendships().find_pairs(&[pair]).await?;
-    Ok(states.into_iter().next().unwrap_or_else(|| PairState::strangers(pair)))
 }
 
 /// The viewer and the other one, both of whom must exist.

@@ -23,6 +23,11 @@ pub struct BatchKeys<'a> {
     pub spoken_in: &'a [ConversationId],
 }
 
+impl BatchKeys<'_> {
+    /// No key at all.
+    pub const NOTHING: Self = Self { places: &[], sent: &[], messages: &[], spoken_in: &[] };
+}
+
 /// What a batch of changes depends on. Nothing is missing but what does not
 /// exist; the order is any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -52,6 +52,8 @@ use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::event::{Event, NewEvent, Partition, Position};
+use crate::friendship::{PairState, UserPair};
+use crate::user::User;
 
 /// The result of every store method.
 pub type StoreResult<T> = std::result::Result<T, StoreError>;
@@ -134,7 +136,8 @@ pub trait Snapshot: Send {
 }
 
 /// A unit of work: the same repositories, writable. Its reads see its own
-/// writes.
+/// writes. A store may put off what has no answer until something is read or it
+/// commits, which then has the errors.
 #[async_trait]
 pub trait Transaction: Send {
     /// Users.
@@ -151,6 +154,20 @@ pub trait Transaction: Send {
     fn messages(&mut self) -> &mut dyn MessageRepository;
     /// The event log; it is written by [`Transaction::commit`] alone.
     fn events(&mut self) -> &mut dyn EventQueries;
+
+    /// Locks the rows of both users, as
+    /// [`lock_users`](UserRepository::lock_users) does, and then that of their
+    /// direct conversation, if there is one; and then reads what stands between
+    /// the two. Answers that, and those of them who exist. A store that can do
+    /// all of it in one round trip should.
+    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<(PairState, Vec<User>)> {
+        let users = self.users().lock_users(&pair.both()).await?;
+        if let Some(direct) = self.conversations().find_direct_conversation(pair).await? {
+            self.conversations().lock_conversations(&[direct.id]).await?;
+        }
+        let state = self.friendships().find_pairs(&[pair]).await?.pop();
+        Ok((state.unwrap_or(PairState::strangers(pair)), users))
+    }
 
     /// Locks the conversations of a batch, as
     /// [`lock_conversations`](ConversationRepository::lock_conversations) does,

@@ -7,6 +7,7 @@
 //! Fail points are global to a process, so checks run one after another.
 
 mod board;
+mod changes;
 mod commits;
 mod fixture;
 mod following;
@@ -36,6 +37,7 @@ checks! {
     board::a_node_that_is_not_on_the_board_is_told_so,
     board::a_node_lives_as_long_as_it_said,
     board::a_poll_tells_of_the_log_too,
+    changes::changes_take_few_round_trips,
     commits::positions_are_dense_in_every_partition,
     commits::a_lost_commit_changes_nothing_and_says_unknown,
     commits::a_lost_answer_says_unknown_and_the_change_is_there,

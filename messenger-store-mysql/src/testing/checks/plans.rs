@@ -127,10 +127,12 @@ async fn names(store: &MySqlStore, explainer: &mut MySqlConnection) {
     expect(explainer, "a new user", 1, recording::stop()).await;
     recording::start();
     tx.users().update_user(&joining, &quiet).await.expect("updated");
-    expect(explainer, "a change", 1, recording::stop()).await;
+    assert_eq!(tx.users().find_users(&[joining.id]).await.expect("read"), std::slice::from_ref(&quiet));
+    expect(explainer, "a change, read back", 1, recording::stop()).await;
     recording::start();
     tx.users().update_user(&quiet, &renamed).await.expect("updated");
-    expect(explainer, "another name", 1, recording::stop()).await;
+    assert_eq!(tx.users().find_users(&[joining.id]).await.expect("read"), [renamed]);
+    expect(explainer, "another name, read back", 1, recording::stop()).await;
     tx.rollback().await.expect("rolled back");
 }
 
