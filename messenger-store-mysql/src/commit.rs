@@ -23,6 +23,7 @@ pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: Partition
         link.commit().await?;
         Vec::new()
     } else {
+        FailPoint::BeforeLog.is_hit().await;
         let script = write_log(&Allotment::of(events, count, BTreeMap::new()), count);
         let answers = link.commit_with(&script).await?;
         let heads = heads_before(events, count, &answers)?;

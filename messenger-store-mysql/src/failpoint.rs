@@ -7,8 +7,11 @@ use crate::sql::Sql;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum FailPoint {
     /// Before the log and COMMIT are sent. `return` acts as if the connection
-    /// broke there; `sleep` or `pause` holds what the change has locked.
+    /// broke there.
     BeforeCommit,
+    /// Before the log of a change is sent: `sleep` or `pause` holds the rows
+    /// that it has locked.
+    BeforeLog,
     /// After COMMIT was carried out. `return` acts as if its answer was lost.
     AfterCommit,
     /// When the counters are locked. `return(100)` has the server hold them for
@@ -21,6 +24,7 @@ impl FailPoint {
     const fn name(self) -> &'static str {
         match self {
             Self::BeforeCommit => "mysql::commit::before",
+            Self::BeforeLog => "mysql::commit::log",
             Self::AfterCommit => "mysql::commit::after",
             Self::HeldCounters => "mysql::commit::slow",
         }

@@ -14,7 +14,7 @@ use super::sender::acknowledge;
 use crate::live::Failure;
 
 /// The first change waits when it has locked its rows and COMMIT is next.
-pub(super) const FAIL_POINT: &str = "mysql::commit::before=1*sleep(3000)->off";
+pub(super) const FAIL_POINT: &str = "mysql::commit::log=1*sleep(3000)->off";
 
 /// How long the fail point is given to be reached: less than it waits.
 const REACHED_AFTER: Duration = Duration::from_secs(1);
