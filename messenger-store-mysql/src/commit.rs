@@ -47,7 +47,7 @@ fn write_log(allotment: &Allotment, count: PartitionCount) -> Script {
     for (partition, written) in &allotment.heads {
         advance(&mut script, *partition, *written);
     }
-    if let Some(held) = FailPoint::held() {
+    if let Some(held) = FailPoint::HeldCounters.held() {
         script.push(&held);
     }
     for some in allotment.events.chunks(CHUNK) {

@@ -43,9 +43,9 @@ impl FailPoint {
 
     /// What keeps the server from COMMIT for a while, if a test has set that.
     #[cfg(feature = "failpoints")]
-    pub(crate) fn held() -> Option<Sql> {
+    pub(crate) fn held(self) -> Option<Sql> {
         let millis = || {
-            fail::fail_point!(Self::HeldCounters.name(), |millis| millis.and_then(|millis| millis.parse::<i64>().ok()));
+            fail::fail_point!(self.name(), |millis| millis.and_then(|millis| millis.parse::<i64>().ok()));
             None
         };
         let mut sql = Sql::new("DO SLEEP(");
@@ -55,7 +55,8 @@ impl FailPoint {
 
     /// Nothing.
     #[cfg(not(feature = "failpoints"))]
-    pub(crate) fn held() -> Option<Sql> {
+    #[allow(clippy::unused_self, reason = "the same call with the feature and without")]
+    pub(crate) fn held(self) -> Option<Sql> {
         None
     }
 

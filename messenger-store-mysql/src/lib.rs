@@ -21,8 +21,8 @@
 //!
 //! # Proxies
 //!
-//! Sessions are set up with `SET`, and the migrator uses `GET_LOCK` and a user
-//! variable. A proxy that multiplexes sessions, such as Amazon RDS Proxy, pins
+//! Sessions are set up with `SET`, commits and the migrator use user variables,
+//! and the migrator `GET_LOCK`. A proxy that multiplexes sessions, such as Amazon RDS Proxy, pins
 //! such connections to one client: it works, and gains nothing.
 
 mod batch;

@@ -6,6 +6,8 @@ use messenger_core::event::{Partition, Position};
 use messenger_core::friendship::PairChange;
 use messenger_core::store::{Store, StoreError, UniqueKey};
 
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
+
 use super::fixture::{Fixture, at, conversation_event, direct, group, member, message, pair, user, user_event};
 use crate::MySqlStore;
 
@@ -41,6 +43,34 @@ pub(crate) async fn positions_are_dense_in_every_partition(server_url: String) {
         assert_eq!(positions, (1..=head.get()).collect::<Vec<_>>());
     }
     drop(snapshot);
+    store.close().await;
+    fixture.drop_database().await;
+}
+
+/// The server itself refuses to commit, as nobody else could in time.
+pub(crate) async fn without_a_counter_nothing_is_committed(server_url: String) {
+    let (fixture, store) = Fixture::store(server_url).await;
+    let mut connection = MySqlConnection::connect(&fixture.url).await.expect("connected");
+    // Two users of different partitions, the second of which has no counter.
+    let place = |number| {
+        let count = messenger_core::event::PartitionCount::try_new(8).expect("not zero");
+        count.partition_of(user(number).id.as_uuid())
+    };
+    let other = (2..100).find(|number| place(*number) > place(1)).expect("there are eight");
+    let gone = format!("DELETE FROM log_partitions WHERE partition_id = {}", place(other).get());
+    sqlx::raw_sql(AssertSqlSafe(gone)).execute(&mut connection).await.expect("deleted");
+    for events in [vec![user_event(other)], vec![user_event(1), user_event(other)]] {
+        let mut tx = store.begin().await.expect("begun");
+        tx.users().insert_user(&user(1)).await.expect("inserted");
+        let error = tx.commit(&events).await.expect_err("a counter is missing");
+        assert!(matches!(&error, StoreError::Defect(text) if text.contains("0 of 1 counters")), "{error}");
+        assert!(names(&store).await.is_empty());
+    }
+    let mut tx = store.begin().await.expect("begun");
+    tx.users().insert_user(&user(1)).await.expect("inserted");
+    let placed = tx.commit(&[user_event(1)]).await.expect("its counter is there");
+    assert_eq!(placed[0].position.get(), 1, "and was not moved");
+    connection.close().await.expect("closed");
     store.close().await;
     fixture.drop_database().await;
 }

@@ -39,6 +39,7 @@ checks! {
     board::a_poll_tells_of_the_log_too,
     changes::changes_take_few_round_trips,
     commits::positions_are_dense_in_every_partition,
+    commits::without_a_counter_nothing_is_committed,
     commits::a_lost_commit_changes_nothing_and_says_unknown,
     commits::a_lost_answer_says_unknown_and_the_change_is_there,
     commits::a_held_counter_holds_up_its_partition_alone,
