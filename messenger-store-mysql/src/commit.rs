@@ -24,10 +24,9 @@ pub(crate) async fn commit(mut link: Link, events: &[NewEvent], count: Partition
         Vec::new()
     } else {
         FailPoint::BeforeLog.is_hit().await;
-        let script = write_log(&Allotment::of(events, count, BTreeMap::new()), count);
-        let answers = link.commit_with(&script).await?;
-        let heads = heads_before(events, count, &answers)?;
-        Allotment::of(events, count, heads).events
+        let allotment = Allotment::of(events, count, BTreeMap::new());
+        let answers = link.commit_with(&write_log(&allotment, count)).await?;
+        placed(allotment, &answers)?
     };
     if FailPoint::AfterCommit.is_hit().await {
         return Err(StoreError::OutcomeUnknown("fail point: the answer was lost".to_owned()));
@@ -86,21 +85,21 @@ fn advance(script: &mut Script, partition: Partition, written: Position) {
 /// How many statements [`advance`] takes. The first of them answers the head.
 const ADVANCING: usize = 2;
 
-/// Where the counters stood.
-fn heads_before(
-    events: &[NewEvent],
-    count: PartitionCount,
-    answers: &[Answer],
-) -> StoreResult<BTreeMap<Partition, Position>> {
-    let written = Allotment::of(events, count, BTreeMap::new()).heads;
-    let advanced = answers.chunks(ADVANCING);
-    let place = |((partition, written), answers): ((Partition, Position), &[Answer])| {
+/// The events where the server has placed them.
+fn placed(allotment: Allotment, answers: &[Answer]) -> StoreResult<Vec<Event>> {
+    let advanced = allotment.heads.iter().zip(answers.chunks(ADVANCING));
+    let before = advanced.map(|((partition, written), answers)| {
         let head = i64::try_from(answers.first()?.last_insert_id).ok()?;
-        Some((partition, Position::from_stored(head.checked_sub(written.get())?)))
+        Some((*partition, head.checked_sub(written.get())?))
+    });
+    let before: Option<BTreeMap<_, _>> = before.collect();
+    let place = |event: Event| {
+        let before = before.as_ref()?.get(&event.partition)?;
+        Some(Event { position: Position::from_stored(before + event.position.get()), ..event })
     };
-    let heads: Option<_> = written.into_iter().zip(advanced).map(place).collect();
-    // It is committed, and nobody can say where.
-    heads.ok_or_else(|| StoreError::OutcomeUnknown("the server did not say where the events are".to_owned()))
+    let placed: Option<_> = allotment.events.into_iter().map(place).collect();
+    // They are committed, and nobody can say where.
+    placed.ok_or_else(|| StoreError::OutcomeUnknown("the server did not say where the events are".to_owned()))
 }
 
 /// A conversation of which something is told.

@@ -22,8 +22,9 @@
 //! # Proxies
 //!
 //! Sessions are set up with `SET`, commits and the migrator use user variables,
-//! and the migrator `GET_LOCK`. A proxy that multiplexes sessions, such as Amazon RDS Proxy, pins
-//! such connections to one client: it works, and gains nothing.
+//! and the migrator `GET_LOCK`. A proxy that multiplexes sessions, such as
+//! Amazon RDS Proxy, pins such connections to one client: it works, and gains
+//! nothing.
 
 mod batch;
 mod board;

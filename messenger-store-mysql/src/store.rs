@@ -77,13 +77,15 @@ impl MySqlStore {
         }
         let pool = Pool::new(&options, connect);
         let mut lease = pool.lease(Purpose::Read).await?;
-        // On the pool's first connection: to open one takes longer than all else
-        // that a node does before it answers.
-        let applied = |state| matches!(state, MigrationState::Applied { .. });
-        let statuses = migrator.status_on(lease.connection()).await?;
-        let pending = statuses.into_iter().filter(|one| !applied(one.state)).count();
-        if pending > 0 {
-            return Err(ConnectError::Pending { pending });
+        if options.on_pending == OnPending::Refuse {
+            // On the pool's first connection: to open one takes longer than all
+            // else that a node does before it answers.
+            let applied = |state| matches!(state, MigrationState::Applied { .. });
+            let statuses = migrator.status_on(lease.connection()).await?;
+            let pending = statuses.into_iter().filter(|one| !applied(one.state)).count();
+            if pending > 0 {
+                return Err(ConnectError::Pending { pending });
+            }
         }
         let mut link = Link::new(Box::new(lease));
         let partitions = link.log_identity().await?.partitions;

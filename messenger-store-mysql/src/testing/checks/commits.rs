@@ -47,15 +47,17 @@ pub(crate) async fn positions_are_dense_in_every_partition(server_url: String) {
     fixture.drop_database().await;
 }
 
+/// The partition that [`user_event`] writes to.
+fn place(number: u128) -> Partition {
+    let count = messenger_core::event::PartitionCount::try_new(8).expect("not zero");
+    count.partition_of(user(number).id.as_uuid())
+}
+
 /// The server itself refuses to commit, as nobody else could in time.
 pub(crate) async fn without_a_counter_nothing_is_committed(server_url: String) {
     let (fixture, store) = Fixture::store(server_url).await;
     let mut connection = MySqlConnection::connect(&fixture.url).await.expect("connected");
     // Two users of different partitions, the second of which has no counter.
-    let place = |number| {
-        let count = messenger_core::event::PartitionCount::try_new(8).expect("not zero");
-        count.partition_of(user(number).id.as_uuid())
-    };
     let other = (2..100).find(|number| place(*number) > place(1)).expect("there are eight");
     let gone = format!("DELETE FROM log_partitions WHERE partition_id = {}", place(other).get());
     sqlx::raw_sql(AssertSqlSafe(gone)).execute(&mut connection).await.expect("deleted");
@@ -110,10 +112,6 @@ pub(crate) async fn a_lost_answer_says_unknown_and_the_change_is_there(server_ur
 /// same partition waits and comes after it, the others do not wait.
 pub(crate) async fn a_held_counter_holds_up_its_partition_alone(server_url: String) {
     let (fixture, store) = Fixture::store(server_url).await;
-    let place = |number| {
-        let count = messenger_core::event::PartitionCount::try_new(8).expect("not zero");
-        count.partition_of(user(number).id.as_uuid())
-    };
     let elsewhere = (2..100).find(|number| place(*number) != place(1)).expect("there are eight");
     let commit = async |store: MySqlStore, number| {
         let tx = store.begin().await.expect("begun");
