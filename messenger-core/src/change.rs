@@ -8,14 +8,13 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::error::Result;
 use crate::event::{Audience, Event, Fact, NewEvent};
-use crate::friendship::{PairState, Transition, UserPair};
+use crate::friendship::{Transition, UserPair};
 use crate::id::{IdGenerator, UserId};
 use crate::store::{
-    BatchKeys, BatchRows, BatchState, ConversationRepository, CredentialRepository, FriendshipRepository,
+    BatchKeys, BatchRows, BatchState, ConversationRepository, CredentialRepository, FriendshipRepository, LockedPair,
     MessageRepository, SessionRepository, Snapshot, Transaction, UserRepository,
 };
 use crate::store::{ConversationQueries, FriendshipQueries, MessageQueries, UserQueries};
-use crate::user::User;
 
 /// One attempt at a change. Dropped without [`Change::commit`], it rolls back.
 pub(crate) struct Change {
@@ -66,7 +65,7 @@ impl Change {
 
     /// Locks whatever depends on what holds between the two, then reads it. Their
     /// direct conversation is part of that: a send locks nothing else.
-    pub(crate) async fn lock_pair(&mut self, pair: UserPair) -> Result<(PairState, Vec<User>)> {
+    pub(crate) async fn lock_pair(&mut self, pair: UserPair) -> Result<LockedPair> {
         Ok(self.transaction.lock_pair(pair).await?)
     }
 

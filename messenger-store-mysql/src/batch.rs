@@ -1,7 +1,5 @@
 //! What a lane asks and writes for a batch, each in one round trip.
 
-use std::collections::VecDeque;
-
 use messenger_core::store::{BatchKeys, BatchRows, BatchState, StoreResult, UniqueKey};
 
 use crate::conversations::{lock_conversations, read_conversation, update_conversations};
@@ -9,54 +7,22 @@ use crate::directs::{find_directs, read_direct};
 use crate::link::Link;
 use crate::memberships::{find_memberships, read_membership, update_memberships};
 use crate::messages::{find_messages, find_sent, insert_messages, read_message, read_sent, update_messages};
-use crate::sql::{Answer, CHUNK, Columns, Script, Sql, last_of_each, read_all, sorted_ids};
-
-/// Statements that are answered together, and how many of them there are of
-/// each kind.
-#[derive(Default)]
-struct Questions {
-    script: Script,
-    kinds: VecDeque<usize>,
-}
-
-impl Questions {
-    /// Adds a kind: a statement for each chunk.
-    fn ask<T>(&mut self, about: &[T], statement: impl Fn(&[T]) -> Sql) {
-        let before = self.script.len();
-        for some in about.chunks(CHUNK) {
-            self.script.push(&statement(some));
-        }
-        self.kinds.push_back(self.script.len() - before);
-    }
-}
-
-/// The answers, kind by kind, in the order in which they were asked.
-struct Answers {
-    answers: std::vec::IntoIter<Answer>,
-    kinds: VecDeque<usize>,
-}
-
-impl Answers {
-    fn next<T>(&mut self, read: fn(&mut Columns<'_>) -> StoreResult<T>) -> StoreResult<Vec<T>> {
-        let count = self.kinds.pop_front().unwrap_or_default();
-        let of_kind: Vec<_> = self.answers.by_ref().take(count).collect();
-        read_all(&of_kind, read)
-    }
-}
+use crate::questions::Questions;
+use crate::sql::{CHUNK, Script, last_of_each, sorted_ids};
 
 impl Link {
-    /// Locks the conversations, then reads the rest: each statement sees what
-    /// was committed before it, so those that follow see no less than the lock.
+    /// Locks the conversations, then reads the rest.
     pub(crate) async fn read_state(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
         let mut questions = Questions::default();
-        questions.ask(&sorted_ids(keys.places.iter().map(|(id, _)| id.as_uuid())), lock_conversations);
-        questions.ask(&last_of_each(keys.places, |place| *place), find_memberships);
-        questions
-            .ask(&last_of_each(keys.sent, |(sender, place, id)| (*sender, *place, id.as_str().to_owned())), find_sent);
-        questions.ask(&sorted_ids(keys.messages.iter().map(|id| id.as_uuid())), find_messages);
-        questions.ask(&sorted_ids(keys.spoken_in.iter().map(|id| id.as_uuid())), find_directs);
-        let Questions { script, kinds } = questions;
-        let mut answers = Answers { answers: self.answers(script).await?.into_iter(), kinds };
+        questions.about(&sorted_ids(keys.places.iter().map(|(id, _)| id.as_uuid())), lock_conversations);
+        questions.about(&last_of_each(keys.places, |place| *place), find_memberships);
+        questions.about(
+            &last_of_each(keys.sent, |(sender, place, id)| (*sender, *place, id.as_str().to_owned())),
+            find_sent,
+        );
+        questions.about(&sorted_ids(keys.messages.iter().map(|id| id.as_uuid())), find_messages);
+        questions.about(&sorted_ids(keys.spoken_in.iter().map(|id| id.as_uuid())), find_directs);
+        let mut answers = self.ask(questions).await?;
         let mut state = BatchState {
             conversations: answers.next(read_conversation)?,
             memberships: answers.next(read_membership)?,

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::link::Link;
 use crate::memberships::{membership_columns, read_membership};
+use crate::pairs::push_pairs;
 use crate::sql::{CHUNK, Columns, Script, Sql, last_of_each, sorted_ids, unreadable};
 
 /// The columns that [`read_conversation`] reads, of a table called `c`.
@@ -275,5 +276,17 @@ pub(crate) fn lock_conversations(ids: &[Uuid]) -> Sql {
         " FROM conversations c FORCE INDEX (PRIMARY) WHERE c.id IN ("
     ));
     sql.ids(ids).text(") ORDER BY c.id FOR UPDATE");
+    sql
+}
+
+/// Locks the direct conversations of pairs; there must be at least one.
+pub(crate) fn lock_directs(pairs: &[UserPair]) -> Sql {
+    let mut sql = Sql::new(concat!(
+        "SELECT ",
+        conversation_columns!(),
+        " FROM conversations c FORCE INDEX (conversations_direct_pair) WHERE "
+    ));
+    push_pairs(&mut sql, pairs, "c.direct_low", "c.direct_high");
+    sql.text(" FOR UPDATE");
     sql
 }

@@ -45,6 +45,7 @@ mod migrations;
 mod options;
 mod pairs;
 mod pool;
+mod questions;
 mod recent;
 mod sessions;
 mod source;

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use messenger_core::clock::Timestamp;
 use messenger_core::friendship::{Bond, PairState, PendingRequest, UserPair, Visibility};
 use messenger_core::id::UserId;
-use messenger_core::store::StoreResult;
-use messenger_core::user::User;
+use messenger_core::store::{LockedPair, StoreResult};
 
+use crate::conversations::{lock_directs, read_conversation};
 use crate::link::Link;
-use crate::sql::{Columns, Script, Sql, read_all, unreadable};
+use crate::questions::Questions;
+use crate::sql::{Columns, Sql, unreadable};
 use crate::users::{lock_users, read_user};
 
 /// What one row of [`find_ties`] says.
@@ -37,7 +38,7 @@ pub(crate) fn read_tie(row: &mut Columns<'_>) -> StoreResult<(UserPair, Tie)> {
 
 /// `(low = ? AND high = ?) OR …`, for a table with FORCE INDEX (PRIMARY): both
 /// servers would rather read all friends of a user by another index.
-fn push_pairs(sql: &mut Sql, pairs: &[UserPair], low: &'static str, high: &'static str) {
+pub(crate) fn push_pairs(sql: &mut Sql, pairs: &[UserPair], low: &'static str, high: &'static str) {
     sql.any_of(pairs, |sql, pair| {
         sql.text(low).text(" = ").id(pair.low().as_uuid()).text(" AND ");
         sql.text(high).text(" = ").id(pair.high().as_uuid());
@@ -76,16 +77,14 @@ impl Link {
     /// Locks all that depends on what holds between two, and reads it. Whether
     /// there is a direct conversation to lock cannot change any more when both
     /// users are locked.
-    pub(crate) async fn locked_pair(&mut self, pair: UserPair) -> StoreResult<(PairState, Vec<User>)> {
-        let (low, high) = (pair.low().as_uuid(), pair.high().as_uuid());
-        let mut script = Script::of(&lock_users(&[low, high]));
-        let mut direct = Sql::new("SELECT id FROM conversations FORCE INDEX (conversations_direct_pair) WHERE ");
-        direct.text("direct_low = ").id(low).text(" AND direct_high = ").id(high).text(" FOR UPDATE");
-        script.push(&direct);
-        script.push(&find_ties(&[pair]));
-        let answers = self.answers(script).await?;
-        let ties = read_all(answers.get(2..).unwrap_or_default(), read_tie)?;
-        let state = states(&[pair], ties).pop().unwrap_or(PairState::strangers(pair));
-        Ok((state, read_all(answers.get(..1).unwrap_or_default(), read_user)?))
+    pub(crate) async fn locked_pair(&mut self, pair: UserPair) -> StoreResult<LockedPair> {
+        let mut questions = Questions::default();
+        questions.about(&pair.both().map(UserId::as_uuid), lock_users);
+        questions.about(&[pair], lock_directs);
+        questions.about(&[pair], find_ties);
+        let mut answers = self.ask(questions).await?;
+        let (users, direct) = (answers.next(read_user)?, answers.next(read_conversation)?.pop());
+        let state = states(&[pair], answers.next(read_tie)?).pop();
+        Ok(LockedPair { users, direct, state: state.unwrap_or(PairState::strangers(pair)) })
     }
 }

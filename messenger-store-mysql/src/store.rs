@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Event, NewEvent, Partition, PartitionCount, Position};
-use messenger_core::friendship::{PairState, UserPair};
+use messenger_core::friendship::UserPair;
 use messenger_core::store::{
     BatchKeys, BatchRows, BatchState, ConversationQueries, ConversationRepository, CredentialQueries,
-    CredentialRepository, EventQueries, FriendshipQueries, FriendshipRepository, Heads, MessageQueries,
+    CredentialRepository, EventQueries, FriendshipQueries, FriendshipRepository, Heads, LockedPair, MessageQueries,
     MessageRepository, MigrationError, MigrationState, Migrator, SessionQueries, SessionRepository, SignalBoard,
     Snapshot, Store, StoreError, StoreResult, Transaction, UserQueries, UserRepository,
 };
-use messenger_core::user::User;
 
 use crate::board::{Board, read_all_heads};
 use crate::commit::commit;
@@ -225,7 +224,7 @@ impl Transaction for Unit {
         &mut self.link
     }
 
-    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<(PairState, Vec<User>)> {
+    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<LockedPair> {
         self.link.locked_pair(pair).await
     }
 

@@ -6,7 +6,7 @@ use super::world::World;
 use super::{Case, isolated};
 use crate::clock::Clock as _;
 use crate::friendship::{Bond, PairChange, PairState, PendingRequest, Visibility};
-use crate::store::{StoreError, StoreResult, UniqueKey};
+use crate::store::{LockedPair, StoreError, StoreResult, UniqueKey};
 use crate::user::User;
 
 pub(super) const CASES: &[Case] = isolated!("store_friendships":
@@ -77,14 +77,14 @@ async fn a_locked_pair_is_as_it_is_stored(w: &World) -> Outcome {
     let [ada, bob, cleo, dan] = w.put_users(["ada", "bob", "cleo", "dan"]).await?;
     befriend(w, &ada, &bob).await?;
     apply(w, &cleo, &ada, &[request(w, &cleo, Visibility::Hidden), block(w, &ada)]).await?;
-    w.put_direct(&ada, &cleo).await?;
-    for other in [&bob, &cleo, &dan] {
-        let expected = state(w, &ada, other).await?;
+    let direct = w.put_direct(&ada, &cleo).await?;
+    for (other, direct) in [(&bob, None), (&cleo, Some(direct)), (&dan, None)] {
+        let state = state(w, &ada, other).await?;
         let mut tx = w.begin().await?;
-        let (locked, mut users) = tx.lock_pair(pair(other, &ada)).await?;
+        let mut locked = tx.lock_pair(pair(other, &ada)).await?;
         tx.rollback().await?;
-        users.sort_by_key(|user| user.id != ada.id);
-        assert_eq!((locked, users), (expected, vec![ada.clone(), other.clone()]));
+        locked.users.sort_by_key(|user| user.id != ada.id);
+        assert_eq!(locked, LockedPair { users: vec![ada.clone(), other.clone()], direct, state });
     }
     Ok(())
 }
@@ -92,9 +92,10 @@ async fn a_locked_pair_is_as_it_is_stored(w: &World) -> Outcome {
 async fn who_does_not_exist_is_not_locked(w: &World) -> Outcome {
     let (ada, nobody) = (w.put_user("ada").await?, w.new_user("nobody"));
     let mut tx = w.begin().await?;
-    let (state, users) = tx.lock_pair(pair(&ada, &nobody)).await?;
+    let locked = tx.lock_pair(pair(&ada, &nobody)).await?;
     tx.rollback().await?;
-    assert_eq!((state, users), (PairState::strangers(pair(&ada, &nobody)), vec![ada]));
+    let state = PairState::strangers(pair(&ada, &nobody));
+    assert_eq!(locked, LockedPair { users: vec![ada], direct: None, state });
     Ok(())
 }
 

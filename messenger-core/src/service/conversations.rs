@@ -12,7 +12,7 @@ use crate::message::{ClientId, PayloadHash, Seq};
 use crate::page::{ListScope, Page, PageRequest};
 use crate::service::friendships::{in_view, other_than};
 use crate::service::views::{ConversationView, find_own, view, views};
-use crate::store::BatchKeys;
+use crate::store::{BatchKeys, LockedPair};
 use crate::user::{DmPolicy, User};
 
 /// How many members a group may be made with, besides its maker.
@@ -66,8 +66,8 @@ impl Messenger {
     pub async fn open_direct_conversation(&self, viewer: UserId, other: UserId) -> Result<Opened> {
         let pair = other_than(viewer, other, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = change.lock_pair(pair).await?;
-            if let Some(direct) = change.conversations().find_direct_conversation(pair).await? {
+            let LockedPair { state, users, direct } = change.lock_pair(pair).await?;
+            if let Some(direct) = direct {
                 let (conversation, membership) = find_own(&mut change, direct.id, viewer).await?;
                 let view = view(&mut change, viewer, conversation, membership).await?;
                 return change.done(Opened::Existing(view));

@@ -7,7 +7,7 @@ use crate::error::{Error, InvalidValue, Refusal, Result};
 use crate::friendship::{PairState, RequestOutcome, Transition, UserPair};
 use crate::id::UserId;
 use crate::page::{ListScope, Page, PageRequest};
-use crate::store::{Direction, Friend, FriendRequest};
+use crate::store::{Direction, Friend, FriendRequest, LockedPair};
 use crate::user::{User, UserQuery, Username};
 
 /// What a friend request led to.
@@ -30,7 +30,7 @@ impl Messenger {
     pub async fn request_friendship(&self, viewer: UserId, addressee: UserId) -> Result<FriendRequestSent> {
         let pair = other_than(viewer, addressee, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = change.lock_pair(pair).await?;
+            let LockedPair { state, users, .. } = change.lock_pair(pair).await?;
             let (requester, addressee) = in_view(users, viewer)?;
             let now = change.now();
             let (outcome, transition) = state.request(viewer, now)?;
@@ -63,7 +63,7 @@ impl Messenger {
     pub async fn accept_friend_request(&self, viewer: UserId, requester: UserId) -> Result<Friend> {
         let pair = UserPair::try_new(viewer, requester).ok_or(Refusal::FriendRequestNotFound)?;
         self.transact(|mut change| async move {
-            let (state, users) = change.lock_pair(pair).await?;
+            let LockedPair { state, users, .. } = change.lock_pair(pair).await?;
             let since = change.now();
             let transition = state.accept(viewer, since)?;
             write(&mut change, viewer, pair, &transition).await?;
@@ -95,7 +95,7 @@ impl Messenger {
     pub async fn block(&self, viewer: UserId, other: UserId) -> Result<()> {
         let pair = other_than(viewer, other, "user_id")?;
         self.transact(|mut change| async move {
-            let (state, users) = change.lock_pair(pair).await?;
+            let LockedPair { state, users, .. } = change.lock_pair(pair).await?;
             in_view(users, viewer)?;
             let transition = state.block(viewer, change.now());
             write(&mut change, viewer, pair, &transition).await?;
@@ -144,7 +144,7 @@ impl Messenger {
     ) -> Result<()> {
         let decide = &decide;
         self.transact(|mut change| async move {
-            let (state, _) = change.lock_pair(pair).await?;
+            let LockedPair { state, .. } = change.lock_pair(pair).await?;
             let transition = decide(&state, change.now())?;
             write(&mut change, viewer, pair, &transition).await?;
             change.done(())

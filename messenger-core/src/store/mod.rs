@@ -51,6 +51,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
+use crate::conversation::Conversation;
 use crate::event::{Event, NewEvent, Partition, Position};
 use crate::friendship::{PairState, UserPair};
 use crate::user::User;
@@ -135,6 +136,17 @@ pub trait Snapshot: Send {
     fn events(&mut self) -> &mut dyn EventQueries;
 }
 
+/// All that depends on what holds between two people, locked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockedPair {
+    /// Those of the two who exist.
+    pub users: Vec<User>,
+    /// Their direct conversation.
+    pub direct: Option<Conversation>,
+    /// What stands between them.
+    pub state: PairState,
+}
+
 /// A unit of work: the same repositories, writable. Its reads see its own
 /// writes. A store may put off what has no answer until something is read or it
 /// commits, which then has the errors.
@@ -158,15 +170,15 @@ pub trait Transaction: Send {
     /// Locks the rows of both users, as
     /// [`lock_users`](UserRepository::lock_users) does, and then that of their
     /// direct conversation, if there is one; and then reads what stands between
-    /// the two. Answers that, and those of them who exist. A store that can do
-    /// all of it in one round trip should.
-    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<(PairState, Vec<User>)> {
+    /// the two. A store that can do all of it in one round trip should.
+    async fn lock_pair(&mut self, pair: UserPair) -> StoreResult<LockedPair> {
         let users = self.users().lock_users(&pair.both()).await?;
-        if let Some(direct) = self.conversations().find_direct_conversation(pair).await? {
-            self.conversations().lock_conversations(&[direct.id]).await?;
-        }
+        let direct = match self.conversations().find_direct_conversation(pair).await? {
+            Some(direct) => self.conversations().lock_conversations(&[direct.id]).await?.pop(),
+            None => None,
+        };
         let state = self.friendships().find_pairs(&[pair]).await?.pop();
-        Ok((state.unwrap_or(PairState::strangers(pair)), users))
+        Ok(LockedPair { users, direct, state: state.unwrap_or(PairState::strangers(pair)) })
     }
 
     /// Locks the conversations of a batch, as

@@ -47,7 +47,7 @@ pub(crate) async fn changes_take_few_round_trips(server_url: String) {
     expect! {
         "a request", 2, messenger.request_friendship(ada, bob);
         "its acceptance", 2, messenger.accept_friend_request(bob, ada);
-        "a direct conversation", 5, messenger.open_direct_conversation(ada, bob);
+        "a direct conversation", 4, messenger.open_direct_conversation(ada, bob);
         "another name", 2, messenger.update_me(ada, renamed);
         "a bio", 2, messenger.update_me(ada, described);
         "another policy", 4, messenger.update_me(ada, open);
