@@ -16,6 +16,8 @@ use crate::worker::{Job, Order, Worker};
 pub(crate) struct Handle {
     way: Way,
     begin: Option<Begin>,
+    /// Whether what is asked together need not be of one state.
+    is_latest: bool,
     /// What is written with whatever is done next.
     put_off: Option<Batch>,
 }
@@ -68,6 +70,11 @@ impl Handle {
         Self::new(Way::Here(Some(lent)), Some(Begin::Read))
     }
 
+    /// The same for who asks for the present each time.
+    pub(crate) fn for_latest(lent: Lent) -> Self {
+        Self { is_latest: true, ..Self::for_snapshot(lent) }
+    }
+
     /// The way of the transaction whose turn it is, to `writer` and to the
     /// connection that it reads with.
     pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker) -> Self {
@@ -76,7 +83,7 @@ impl Handle {
     }
 
     fn new(way: Way, begin: Option<Begin>) -> Self {
-        Self { way, begin, put_off: None }
+        Self { way, begin, is_latest: false, put_off: None }
     }
 
     /// Reads, within the unit of work. What may take long is for
@@ -86,6 +93,21 @@ impl Handle {
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
         self.run_begun(move |owned| owned.work(work)).await??
+    }
+
+    /// The same for a read that is one statement, and so of one state by itself:
+    /// where the rest may be of another, it needs no transaction, to begin and
+    /// end which takes as long as a row does.
+    pub(crate) async fn ask<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        match &mut self.way {
+            Way::Here(Some(lent)) if self.is_latest && self.begin.is_some() => {
+                lent.owned().guarded(|owned| work(&owned.connection)).ok_or(NoAnswer)?.map_err(Into::into)
+            }
+            _ => self.call(work).await,
+        }
     }
 
     /// The same for work that no index and no limit bounds: it is always done

@@ -142,6 +142,10 @@ impl Store for SqliteStore {
         Ok(Box::new(SqliteSnapshot::open(&self.inner).await?))
     }
 
+    async fn read_latest(&self) -> StoreResult<Box<dyn Snapshot>> {
+        Ok(Box::new(SqliteSnapshot { handle: Handle::for_latest(Lent::from(&self.inner).await?) }))
+    }
+
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         // Tokio's mutex is fair: first come, first served.
         let turn = self.inner.turn.clone().lock_owned().await;
@@ -175,7 +179,7 @@ impl Store for SqliteStore {
     }
 }
 
-/// A reader that is on loan, with a read transaction open.
+/// A reader that is on loan.
 struct SqliteSnapshot {
     handle: Handle,
 }

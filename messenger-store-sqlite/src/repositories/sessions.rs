@@ -14,7 +14,7 @@ use crate::rows::{descending, one_more, session, session_columns};
 #[async_trait]
 impl SessionQueries for Handle {
     async fn find_session(&mut self, id: SessionId) -> StoreResult<Option<Session>> {
-        self.call(move |connection| {
+        self.ask(move |connection| {
             let mut select =
                 connection.prepare_cached(concat!("SELECT ", session_columns!(), " FROM sessions WHERE id = ?1"))?;
             Ok(select.query_row([id.as_uuid()], session).optional()?)

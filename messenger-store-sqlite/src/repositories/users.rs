@@ -17,7 +17,7 @@ use crate::rows::{user, user_columns};
 impl UserQueries for Handle {
     async fn find_users(&mut self, ids: &[UserId]) -> StoreResult<Vec<User>> {
         let ids = ids.to_vec();
-        self.call(move |connection| users_by_id(connection, &ids)).await
+        self.ask(move |connection| users_by_id(connection, &ids)).await
     }
 
     async fn find_user_by_username(&mut self, username: &Username) -> StoreResult<Option<User>> {
