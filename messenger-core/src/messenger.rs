@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::change::Change;
 use crate::clock::{Clock, SystemClock};
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, PartitionCount};
 use crate::id::{IdGenerator, SystemIds};
 use crate::lane::{LaneOptions, Lanes};
 use crate::live::{Hub, Polling};
@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     /// Subscriptions are not taken any more.
     pub(crate) shutting_down: AtomicBool,
     pub(crate) lanes: Lanes,
+    /// Read when it is first needed; a log's never changes.
+    partitions: OnceCell<PartitionCount>,
     pub(crate) tokens: TokenCache,
     pub(crate) sessions: SessionCache,
 }
@@ -137,6 +139,7 @@ impl MessengerBuilder {
             hub: OnceCell::new(),
             shutting_down: AtomicBool::new(false),
             lanes: Lanes::new(self.lanes),
+            partitions: OnceCell::new(),
             tokens: TokenCache::default(),
             sessions: SessionCache::default(),
         };
@@ -177,6 +180,12 @@ impl Messenger {
     /// The present, to ask one thing of.
     pub(crate) async fn read_latest(&self) -> Result<Box<dyn Snapshot>> {
         Ok(self.inner.store.read_latest().await?)
+    }
+
+    /// How many partitions the log has.
+    pub(crate) async fn partitions(&self) -> Result<PartitionCount> {
+        let read = async || Ok(self.read_latest().await?.events().log_identity().await?.partitions);
+        self.inner.partitions.get_or_try_init(read).await.copied()
     }
 
     /// Runs `work` as one transaction and commits what it did and recorded.

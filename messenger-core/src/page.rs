@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::error::{Error, InvalidValue, Result};
 
 /// How many items a page may hold: 1 to [`Limit::MAX`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limit(u32);
 
 impl Limit {

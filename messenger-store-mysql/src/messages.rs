@@ -1,10 +1,12 @@
 //! Messages. The list over all of a user's conversations is in `recent`.
 
 use async_trait::async_trait;
+use messenger_core::cursor::Place;
+use messenger_core::event::{Partition, Position};
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{ConversationQueries as _, MessageQueries, MessageRepository, StoreResult};
+use messenger_core::store::{MessageQueries, MessageRepository, OwnMessages, StoreResult};
 use uuid::Uuid;
 
 use crate::conversations::read_client_id;
@@ -65,6 +67,71 @@ pub(crate) fn find_sent(keys: &[&(UserId, ConversationId, ClientId)]) -> Sql {
 }
 
 /// The end of a statement about the messages of one conversation.
+/// Where one's own conversation stands: `c` with one's membership `s` of it, and
+/// `e`, the last event that it was told. The servers read all three before
+/// anything else, each by its primary key.
+fn from_own_place(sql: &mut Sql, partition: Partition) {
+    sql.text(
+        " FROM memberships s JOIN conversations c ON c.id = s.conversation_id \
+         LEFT JOIN events e ON e.position = c.last_position AND e.partition_id = ",
+    );
+    sql.bind(partition.get());
+}
+
+fn where_own(sql: &mut Sql, conversation: ConversationId, member: UserId) {
+    sql.text(" WHERE s.conversation_id = ").id(conversation.as_uuid()).text(" AND s.user_id = ").id(member.as_uuid());
+}
+
+/// The columns that [`read_own_place`] reads.
+macro_rules! own_place_columns {
+    () => {
+        "c.last_seq, c.last_position, e.tag"
+    };
+}
+
+/// The number of the last message, and the place of the last event.
+fn read_own_place(row: &mut Columns<'_>) -> StoreResult<(Seq, Place)> {
+    let last_seq = Seq::from_stored(row.take()?);
+    let position = Position::from_stored(row.take()?);
+    Ok((last_seq, Place { position, tag: row.take::<Option<_>>()?.unwrap_or(0) }))
+}
+
+impl Link {
+    /// The messages with where their conversation stands, by one statement; `None`
+    /// where there are none.
+    async fn list_own(
+        &mut self,
+        partition: Partition,
+        conversation: ConversationId,
+        member: UserId,
+        range: MessageRange,
+        limit: u32,
+    ) -> StoreResult<Option<OwnMessages>> {
+        // The messages are not left-joined, for which MySQL would sort them all.
+        let mut sql = Sql::new(concat!("SELECT ", own_place_columns!(), ", ", message_columns!()));
+        from_own_place(&mut sql, partition);
+        sql.text(" JOIN messages m FORCE INDEX (messages_seq) ON m.conversation_id = s.conversation_id");
+        where_own(&mut sql, conversation, member);
+        push_range(&mut sql, range, limit);
+        let rows = self.all(sql, |row| Ok((read_own_place(row)?, read_message(row)?))).await?;
+        let Some(&((last_seq, place), _)) = rows.first() else { return Ok(None) };
+        let messages = ascending(rows.into_iter().map(|(_, message)| message).collect(), range);
+        Ok(Some(OwnMessages { messages, last_seq, place }))
+    }
+
+    async fn own_place(
+        &mut self,
+        partition: Partition,
+        conversation: ConversationId,
+        member: UserId,
+    ) -> StoreResult<Option<(Seq, Place)>> {
+        let mut sql = Sql::new(concat!("SELECT ", own_place_columns!()));
+        from_own_place(&mut sql, partition);
+        where_own(&mut sql, conversation, member);
+        self.optional(sql, read_own_place).await
+    }
+}
+
 fn push_range(sql: &mut Sql, range: MessageRange, limit: u32) {
     match range {
         MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),
@@ -133,29 +200,31 @@ impl MessageQueries for Link {
 
     async fn list_own_messages(
         &mut self,
+        partition: Partition,
         conversation: ConversationId,
         member: UserId,
         range: MessageRange,
         limit: u32,
-    ) -> StoreResult<Option<(Seq, Vec<Message>)>> {
-        // No LEFT JOIN, for which MySQL would sort all messages.
-        let mut sql = Sql::new(concat!(
-            "SELECT c.last_seq, ",
-            message_columns!(),
-            " FROM memberships s JOIN conversations c ON c.id = s.conversation_id \
-             JOIN messages m FORCE INDEX (messages_seq) ON m.conversation_id = s.conversation_id \
-             WHERE s.conversation_id = "
-        ));
-        sql.id(conversation.as_uuid()).text(" AND s.user_id = ").id(member.as_uuid());
-        push_range(&mut sql, range, limit);
-        let rows = self.all(sql, |row| Ok((Seq::from_stored(row.take()?), read_message(row)?))).await?;
-        if let Some(&(last_seq, _)) = rows.first() {
-            let messages = rows.into_iter().map(|(_, message)| message).collect();
-            return Ok(Some((last_seq, ascending(messages, range))));
+    ) -> StoreResult<Option<OwnMessages>> {
+        let listed = self.list_own(partition, conversation, member, range, limit).await?;
+        if listed.is_some() {
+            return Ok(listed);
         }
-        // No messages there; or no member.
-        let own = self.find_own_conversation(conversation, member).await?;
-        Ok(own.map(|(conversation, _)| (conversation.last_seq, Vec::new())))
+        // No messages there; or no member. Where it stands is read before the
+        // messages are read again: of a later state they may be, not of an
+        // earlier one.
+        let Some((last_seq, place)) = self.own_place(partition, conversation, member).await? else { return Ok(None) };
+        let listed = self.list_own(partition, conversation, member, range, limit).await?;
+        Ok(Some(listed.unwrap_or(OwnMessages { messages: Vec::new(), last_seq, place })))
+    }
+
+    async fn find_own_place(
+        &mut self,
+        partition: Partition,
+        conversation: ConversationId,
+        member: UserId,
+    ) -> StoreResult<Option<Place>> {
+        Ok(self.own_place(partition, conversation, member).await?.map(|(_, place)| place))
     }
 
     async fn list_recent_messages(

@@ -48,6 +48,7 @@ mod friendships;
 mod groups;
 mod hidden;
 mod history;
+mod kept_pages;
 mod log;
 mod members;
 mod messages;
@@ -159,6 +160,7 @@ pub const GROUPS: &[&[Case]] = &[
     groups::CASES,
     hidden::CASES,
     history::CASES,
+    kept_pages::CASES,
     log::CASES,
     members::CASES,
     messages::CASES,
@@ -185,6 +187,7 @@ pub const GROUPS: &[&[Case]] = &[
     store_batches::CASES,
     store_users::CASES,
     faults::CASES,
+    kept_pages::RACES,
     locks::CASES,
     many_histories::CASES,
     nodes::CASES,

@@ -4,8 +4,10 @@ use super::failure::Outcome;
 use super::rows::{first, seq, walk};
 use super::world::World;
 use super::{Case, isolated};
-use crate::conversation::Conversation;
-use crate::id::ConversationId;
+use crate::conversation::{Conversation, Membership, Role};
+use crate::cursor::Place;
+use crate::event::{Audience, Fact, NewEvent, Partition};
+use crate::id::{ConversationId, UserId};
 use crate::message::{Message, MessageRange};
 use crate::page::Slice;
 use crate::store::StoreResult;
@@ -17,6 +19,7 @@ pub(super) const CASES: &[Case] = isolated!("store_history":
     after_a_number_come_the_oldest_above_it,
     ranges_beyond_either_end_are_empty,
     who_is_no_member_lists_nothing,
+    a_conversation_stands_where_it_was_told_last,
     other_conversations_do_not_show,
     recent_messages_come_from_all_conversations_of_the_user,
     recent_messages_of_one_millisecond_page_without_gaps_or_repeats,
@@ -33,15 +36,22 @@ async fn put_numbered(w: &World, group: &Conversation, sender: &User, count: i64
     Ok(history)
 }
 
+async fn partition_of(w: &World, conversation: ConversationId) -> StoreResult<Partition> {
+    let identity = w.read().await?.events().log_identity().await?;
+    Ok(identity.partitions.partition_of(conversation.as_uuid()))
+}
+
 /// The numbers of what a range lists of a history of ten.
 async fn listed(w: &World, range: MessageRange, limit: u32) -> StoreResult<Vec<i64>> {
     let ada = w.put_user("ada").await?;
     let group = w.put_group(&[&ada]).await?;
     put_numbered(w, &group, &ada, 10).await?;
+    let partition = partition_of(w, group.id).await?;
     let listed = w.read().await?.messages().list_messages(group.id, range, limit).await?;
     for latest in [false, true] {
         let mut reads = if latest { w.store.read_latest().await? } else { w.read().await? };
-        let own = reads.messages().list_own_messages(group.id, ada.id, range, limit).await?;
+        let own = reads.messages().list_own_messages(partition, group.id, ada.id, range, limit).await?;
+        let own = own.map(|own| (own.last_seq, own.messages));
         assert_eq!(own, Some((seq(10), listed.clone())), "the same to a member");
     }
     Ok(listed.into_iter().map(|message| message.seq.get()).collect())
@@ -66,6 +76,7 @@ async fn ranges_beyond_either_end_are_empty(w: &World) -> Outcome {
     let ada = w.put_user("ada").await?;
     let group = w.put_group(&[&ada]).await?;
     put_numbered(w, &group, &ada, 3).await?;
+    let partition = partition_of(w, group.id).await?;
     let mut snapshot = w.read().await?;
     for (range, count) in [
         (MessageRange::Before(seq(1)), 0),
@@ -77,8 +88,8 @@ async fn ranges_beyond_either_end_are_empty(w: &World) -> Outcome {
     ] {
         let messages = snapshot.messages().list_messages(group.id, range, 9).await?;
         assert_eq!(messages.len(), count, "{range:?}");
-        let own = snapshot.messages().list_own_messages(group.id, ada.id, range, 9).await?;
-        assert_eq!(own, Some((seq(3), messages)), "{range:?}");
+        let own = snapshot.messages().list_own_messages(partition, group.id, ada.id, range, 9).await?;
+        assert_eq!(own.map(|own| (own.last_seq, own.messages)), Some((seq(3), messages)), "{range:?}");
     }
     Ok(())
 }
@@ -88,8 +99,12 @@ async fn who_is_no_member_lists_nothing(w: &World) -> Outcome {
     let (full, empty) = (w.put_group(&[&ada, &bob]).await?, w.put_group(&[&ada, &bob]).await?);
     let history = put_numbered(w, &full, &ada, 2).await?;
     let list = async |place: ConversationId, who: &User| {
+        let partition = partition_of(w, place).await?;
         let mut latest = w.store.read_latest().await?;
-        latest.messages().list_own_messages(place, who.id, MessageRange::Latest, 9).await
+        let own = latest.messages().list_own_messages(partition, place, who.id, MessageRange::Latest, 9).await?;
+        let stands = latest.messages().find_own_place(partition, place, who.id).await?;
+        assert_eq!(own.as_ref().map(|own| own.place), stands);
+        StoreResult::Ok(own.map(|own| (own.last_seq, own.messages)))
     };
     assert_eq!(list(full.id, &bob).await?, Some((seq(2), history)));
     assert_eq!(list(empty.id, &bob).await?, Some((seq(0), vec![])));
@@ -99,6 +114,59 @@ async fn who_is_no_member_lists_nothing(w: &World) -> Outcome {
         assert_eq!((list(full.id, who).await?, list(empty.id, who).await?), (None, None));
     }
     assert_eq!(list(ConversationId::from_uuid(w.uuid()), &ada).await?, None);
+    Ok(())
+}
+
+/// By each of the two ways to ask; they agree.
+async fn place_of(w: &World, conversation: ConversationId, member: &User) -> StoreResult<Option<Place>> {
+    let partition = partition_of(w, conversation).await?;
+    let mut latest = w.store.read_latest().await?;
+    let own = latest.messages().list_own_messages(partition, conversation, member.id, MessageRange::Latest, 9).await?;
+    let place = latest.messages().find_own_place(partition, conversation, member.id).await?;
+    assert_eq!(own.map(|own| own.place), place);
+    Ok(place)
+}
+
+async fn a_conversation_stands_where_it_was_told_last(w: &World) -> Outcome {
+    let [ada, bob] = w.put_users(["ada", "bob"]).await?;
+    let (silent, group) = (w.put_group(&[&ada]).await?, w.put_group(&[&ada]).await?);
+    put_numbered(w, &group, &ada, 1).await?;
+    let unchanged = place_of(w, silent.id, &ada).await?;
+    let tell = async |tag| {
+        let fact = Fact::ConversationUpdated { conversation_id: group.id };
+        let audience = Audience::Conversation(group.id);
+        let event = NewEvent { audience, fact, at: w.clock.tick(), actor_id: ada.id, tag };
+        let told = w.record(&[event]).await?.pop().expect("one");
+        StoreResult::Ok((told.partition, Place { position: told.position, tag }))
+    };
+    for tag in [1, 0, u32::MAX] {
+        let (_, told) = tell(tag).await?;
+        assert_eq!(place_of(w, group.id, &ada).await?, Some(told));
+        assert_eq!(place_of(w, group.id, &bob).await?, None, "no member");
+    }
+    assert_eq!(place_of(w, silent.id, &ada).await?, unchanged);
+    let untold = w.new_group(&ada);
+    let member = Membership::joining(&untold, ada.id, Role::Owner, w.clock.tick());
+    w.change(async |tx| {
+        tx.conversations().insert_conversation(&untold).await?;
+        tx.conversations().insert_memberships(&[member]).await
+    })
+    .await?;
+    assert_eq!(place_of(w, untold.id, &ada).await?, Some(Place::START));
+    // Of what was purged the event that the floor stands on is kept.
+    let (partition, last) = tell(7).await?;
+    let floor = loop {
+        let user = UserId::from_uuid(w.uuid());
+        let fact = Fact::UserUpdated { user_id: user };
+        let event = NewEvent { audience: Audience::User(user), fact, at: w.clock.tick(), actor_id: user, tag: 8 };
+        let later = w.record(&[event]).await?.pop().expect("one");
+        if later.partition == partition {
+            break later.position;
+        }
+    };
+    assert_eq!(place_of(w, group.id, &ada).await?, Some(last));
+    w.store.purge_events(partition, floor).await?;
+    assert_eq!(place_of(w, group.id, &ada).await?, Some(Place { tag: 0, ..last }));
     Ok(())
 }
 

@@ -46,7 +46,7 @@ impl Lanes {
     async fn layout(&self, messenger: &Messenger) -> Result<&Layout> {
         self.layout
             .get_or_try_init(|| async {
-                let partitions = messenger.read().await?.events().log_identity().await?.partitions;
+                let partitions = messenger.partitions().await?;
                 let count = self.options.count.clamp(1, usize::from(partitions.get()));
                 Ok(Layout { partitions, lanes: (0..count).map(|_| Mutex::default()).collect() })
             })

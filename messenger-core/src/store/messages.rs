@@ -3,9 +3,22 @@
 use async_trait::async_trait;
 
 use super::StoreResult;
+use crate::cursor::Place;
+use crate::event::Partition;
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::message::{ClientId, Message, MessageRange, SentMessage, Seq};
 use crate::page::{Rows, Slice, TimeKey};
+
+/// What one of a conversation's members reads of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnMessages {
+    /// In ascending seq, tombstones included.
+    pub messages: Vec<Message>,
+    /// The number of the conversation's last message.
+    pub last_seq: Seq,
+    /// The place of the last event that the conversation was told.
+    pub place: Place,
+}
 
 /// Reads messages.
 #[async_trait]
@@ -29,18 +42,31 @@ pub trait MessageQueries: Send {
         limit: u32,
     ) -> StoreResult<Vec<Message>>;
 
-    /// The same for one who is a member of it, with the number of its last
-    /// message; `None` for anyone else. All of it is one state, whichever of
-    /// [`Store::read`](super::Store::read) and
+    /// The same for one who is a member of it, with where it stands; `None` for
+    /// anyone else. `partition` is that of the conversation's events. All of it
+    /// is one state, whichever of [`Store::read`](super::Store::read) and
     /// [`Store::read_latest`](super::Store::read_latest) it is asked of; only
-    /// where there are no messages may the number be of a later one.
+    /// that there are no messages may be of a later one than the rest.
     async fn list_own_messages(
         &mut self,
+        partition: Partition,
         conversation: ConversationId,
         member: UserId,
         range: MessageRange,
         limit: u32,
-    ) -> StoreResult<Option<(Seq, Vec<Message>)>>;
+    ) -> StoreResult<Option<OwnMessages>>;
+
+    /// The place of the last event that the conversation was told, for one who
+    /// is a member of it; `None` for anyone else. Before the first event it is
+    /// [`Place::START`]; where the event was purged, its tag is 0. Whatever
+    /// changes what members read of a conversation is told to it (I2), so as
+    /// long as the place is the same, all of that is the same.
+    async fn find_own_place(
+        &mut self,
+        partition: Partition,
+        conversation: ConversationId,
+        member: UserId,
+    ) -> StoreResult<Option<Place>>;
 
     /// The messages of all conversations in which the user is a member, newest
     /// first, tombstones included: by `created_at`, within a millisecond in an

@@ -41,7 +41,7 @@ pub use credentials::{CredentialQueries, CredentialRepository};
 pub use error::{StoreError, UniqueKey};
 pub use events::{EventQueries, LogIdentity};
 pub use friendships::{Direction, Friend, FriendRequest, FriendshipQueries, FriendshipRepository, PresenceContact};
-pub use messages::{MessageQueries, MessageRepository};
+pub use messages::{MessageQueries, MessageRepository, OwnMessages};
 pub use migration::{MigrationError, MigrationState, MigrationStatus, Migrator};
 pub use sessions::{SessionQueries, SessionRepository};
 pub use users::{UserQueries, UserRepository};

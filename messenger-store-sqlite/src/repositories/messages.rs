@@ -2,11 +2,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
-use messenger_core::event::Position;
+use messenger_core::cursor::Place;
+use messenger_core::event::{Partition, Position};
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{MessageQueries, MessageRepository, StoreResult};
+use messenger_core::store::{MessageQueries, MessageRepository, OwnMessages, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::recent::recent_messages;
@@ -82,21 +83,29 @@ impl MessageQueries for Handle {
 
     async fn list_own_messages(
         &mut self,
+        partition: Partition,
         conversation: ConversationId,
         member: UserId,
         range: MessageRange,
         limit: u32,
-    ) -> StoreResult<Option<(Seq, Vec<Message>)>> {
+    ) -> StoreResult<Option<OwnMessages>> {
         self.call(move |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT c.last_seq FROM memberships m JOIN conversations c ON c.id = m.conversation_id
-                 WHERE m.conversation_id = ?1 AND m.user_id = ?2",
-            )?;
-            let place = params![conversation.as_uuid(), member.as_uuid()];
-            let Some(last_seq) = select.query_row(place, |row| row.get(0)).optional()? else { return Ok(None) };
-            Ok(Some((Seq::from_stored(last_seq), messages_in(connection, conversation, range, limit)?)))
+            let own = own_place(connection, partition, conversation, member)?;
+            let Some((last_seq, place)) = own else { return Ok(None) };
+            let messages = messages_in(connection, conversation, range, limit)?;
+            Ok(Some(OwnMessages { messages, last_seq, place }))
         })
         .await
+    }
+
+    async fn find_own_place(
+        &mut self,
+        partition: Partition,
+        conversation: ConversationId,
+        member: UserId,
+    ) -> StoreResult<Option<Place>> {
+        self.ask(move |connection| Ok(own_place(connection, partition, conversation, member)?.map(|(_, place)| place)))
+            .await
     }
 
     async fn list_recent_messages(
@@ -138,6 +147,26 @@ impl MessageRepository for Handle {
         let messages = messages.to_vec();
         self.change(move |connection| update_messages(connection, &messages)).await
     }
+}
+
+/// The number of the last message, and the place of the last event.
+fn own_place(
+    connection: &Connection,
+    partition: Partition,
+    conversation: ConversationId,
+    member: UserId,
+) -> SqlResult<Option<(Seq, Place)>> {
+    let mut select = connection.prepare_cached(
+        "SELECT c.last_seq, c.last_position, coalesce(e.tag, 0)
+         FROM memberships m JOIN conversations c ON c.id = m.conversation_id
+         LEFT JOIN events e ON e.partition_id = ?3 AND e.position = c.last_position
+         WHERE m.conversation_id = ?1 AND m.user_id = ?2",
+    )?;
+    let own = select.query_row(params![conversation.as_uuid(), member.as_uuid(), partition.get()], |row| {
+        let place = Place { position: Position::from_stored(row.get(1)?), tag: row.get(2)? };
+        Ok((Seq::from_stored(row.get(0)?), place))
+    });
+    Ok(own.optional()?)
 }
 
 fn messages_in(

@@ -102,15 +102,17 @@ async fn reads(tx: &mut dyn Transaction, writer: &mut Handle, size: u32) {
     fn page<K>(limit: u32) -> Slice<K> {
         Slice { after: None, limit }
     }
-    let ada = user_id(1);
+    let (ada, partition) = (user_id(1), Partition::from_stored(0));
     let some = groups().take(size as usize).map(|group| group.id);
     let (ids, users): (Vec<_>, Vec<_>) = (some.collect(), (1..=u128::from(size)).map(user_id).collect());
     let found: Vec<_> = (10_000..).take(size as usize).map(|n| message(n, ids[0], 1, ada).message.id).collect();
     assert_read!(1, "a session", tx.sessions().find_session(session(1, ada).id));
     for range in [MessageRange::Latest, MessageRange::Before(Seq::from_stored(9)), MessageRange::After(Seq::ZERO)] {
         assert_read!(1, "a part of a history", tx.messages().list_messages(ids[0], range, size));
-        assert_read!(2, "a page of history", tx.messages().list_own_messages(ids[0], ada, range, size));
+        let own = tx.messages().list_own_messages(partition, ids[0], ada, range, size);
+        assert_read!(2, "a page of history", own);
     }
+    assert_read!(1, "where one's own stands", tx.messages().find_own_place(partition, ids[0], ada));
     assert_read!(1, "the messages of events", tx.messages().find_messages(&found));
     assert_read!(2, "one's own conversation", tx.conversations().find_own_conversation(ids[0], ada));
     assert_read!(2, "the conversation list", tx.conversations().list_conversations(ada, page(size)));

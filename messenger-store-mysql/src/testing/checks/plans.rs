@@ -139,6 +139,7 @@ async fn names(store: &MySqlStore, explainer: &mut MySqlConnection) {
 async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     let long = groups().next().expect("there is one");
     let mut snapshot = store.read().await.expect("read");
+    let partitions = snapshot.events().log_identity().await.expect("read").partitions;
     macro_rules! expect_read {
         ($what:literal, $ceiling:literal, $read:expr) => {{
             recording::start();
@@ -149,8 +150,11 @@ async fn reads(store: &MySqlStore, explainer: &mut MySqlConnection) {
     expect_read!("one's own conversation", 1, snapshot.conversations().find_own_conversation(long.id, user(1).id));
     for range in [MessageRange::Latest, MessageRange::Before(Seq::from_stored(1_500)), MessageRange::After(Seq::ZERO)] {
         expect_read!("a part of a history", 1, snapshot.messages().list_messages(long.id, range, 50));
-        let own = snapshot.messages().list_own_messages(long.id, user(1).id, range, 50);
+        let partition = partitions.partition_of(long.id.as_uuid());
+        let own = snapshot.messages().list_own_messages(partition, long.id, user(1).id, range, 50);
         expect_read!("a page of history", 1, own);
+        let stands = snapshot.messages().find_own_place(partition, long.id, user(1).id);
+        expect_read!("where one's own conversation stands", 1, stands);
     }
     let page = || Slice { after: None, limit: 50 };
     expect_read!("the conversation list", 1, snapshot.conversations().list_conversations(user(2).id, page()));
