@@ -1,5 +1,9 @@
 //! Answers that are no errors: a status with a JSON object, or with nothing.
 
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use messenger_core::Error;
 use poem::http::{StatusCode, header};
 use poem::{IntoResponse, Response};
 use poem_openapi::ApiResponse;
@@ -21,6 +25,13 @@ pub(crate) struct Answer<T>(pub T);
 /// often. The schema is the type's own in both.
 #[derive(Debug)]
 pub(crate) struct Written<T>(pub T);
+
+/// 200 with an object that was written to text before.
+#[derive(Debug)]
+pub(crate) struct Text<T> {
+    text: Bytes,
+    of: PhantomData<fn() -> T>,
+}
 
 /// 201 with what was made.
 #[derive(Debug)]
@@ -57,6 +68,28 @@ fn write(status: StatusCode, object: &impl Serialize) -> Response {
     }
 }
 
+impl<T: Serialize> Text<T> {
+    /// Writes it.
+    pub(crate) fn of(object: &T) -> Result<Self, Error> {
+        let text = serde_json::to_vec(object).map_err(|error| Error::Internal(error.to_string()))?;
+        // Kept for long, so without the room that it was written into.
+        Ok(Self { text: text.into_boxed_slice().into(), of: PhantomData })
+    }
+}
+
+impl<T> Text<T> {
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl<T> Clone for Text<T> {
+    fn clone(&self) -> Self {
+        Self { text: self.text.clone(), of: PhantomData }
+    }
+}
+
 fn described<T: Type>(status: u16, description: &'static str) -> MetaResponse {
     let content = vec![MetaMediaType { content_type: JSON, schema: T::schema_ref() }];
     MetaResponse { description, status: Some(status), status_range: None, content, headers: vec![] }
@@ -85,6 +118,22 @@ impl<T: Serialize + Send> IntoResponse for Written<T> {
 }
 
 impl<T: Serialize + Type> ApiResponse for Written<T> {
+    fn meta() -> MetaResponses {
+        MetaResponses { responses: vec![described::<T>(200, "")] }
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for Text<T> {
+    fn into_response(self) -> Response {
+        Response::builder().header(header::CONTENT_TYPE, JSON).body(self.text)
+    }
+}
+
+impl<T: Type> ApiResponse for Text<T> {
     fn meta() -> MetaResponses {
         MetaResponses { responses: vec![described::<T>(200, "")] }
     }

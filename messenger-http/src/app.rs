@@ -24,6 +24,7 @@ use crate::gate::{Access, Gate, Shared};
 use crate::limits::{Limiter, RateLimits};
 use crate::live::{SseEndpoint, WebSocketEndpoint};
 use crate::middleware::{Cors, Origin, RequestIds, Shell};
+use crate::pages::Pages;
 use crate::problem::{Code, Problem};
 use crate::readiness::Readiness;
 
@@ -46,6 +47,10 @@ pub struct AppOptions {
     pub trusted_proxies: Vec<Network>,
     /// What `/ready` answers.
     pub readiness: Readiness,
+    /// How many bytes of pages of histories are kept, so that what many read is
+    /// written once; 0 to keep none. A page that is larger than a small part of
+    /// this is not kept. Default 16 MiB.
+    pub kept_pages: usize,
     /// Makes request ids.
     pub ids: Arc<dyn IdGenerator>,
 }
@@ -60,6 +65,7 @@ impl Default for AppOptions {
             cors_origins: vec![],
             trusted_proxies: vec![],
             readiness: Readiness::serving(),
+            kept_pages: 16 * 1024 * 1024,
             ids: Arc::new(SystemIds),
         }
     }
@@ -120,7 +126,7 @@ fn operations(messenger: Messenger, options: &AppOptions) -> Paths {
         timeout: options.request_timeout,
     });
     let mut endpoints = HashMap::new();
-    api::all(&shared.messenger, options.readiness.clone()).add_routes(&mut endpoints);
+    api::all(&shared.messenger, Pages::up_to(options.kept_pages), options.readiness.clone()).add_routes(&mut endpoints);
     let mut paths = Paths::new();
     for path in api::Described::meta().into_iter().flat_map(|api| api.paths) {
         let routed = routed_path(&path.path);

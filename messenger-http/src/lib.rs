@@ -18,6 +18,7 @@ mod hints;
 mod limits;
 mod live;
 mod middleware;
+mod pages;
 mod params;
 pub mod problem;
 mod readiness;

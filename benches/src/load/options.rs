@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use messenger_http::AppOptions;
 
 /// Leans on a messenger over HTTP and tells what it bears.
 ///
@@ -16,7 +17,7 @@ pub struct Options {
     pub scenario: Scenario,
     /// A service that runs already, started with `--rate-limits off`:
     /// `http://127.0.0.1:8080`.
-    #[arg(long, conflicts_with_all = ["database_url", "ceiling", "batch_limit"])]
+    #[arg(long, conflicts_with_all = ["database_url", "ceiling", "batch_limit", "kept_pages"])]
     pub url: Option<String>,
     /// A MySQL server on which to make a database for the run:
     /// `mysql://root@127.0.0.1:3306`. Without it: SQLite.
@@ -61,6 +62,10 @@ pub struct Options {
     /// How many changes share a commit at most; 1 is no group commit.
     #[arg(long)]
     pub batch_limit: Option<usize>,
+    /// How many bytes of pages of histories are kept; with 0 each is read from
+    /// the store and written anew.
+    #[arg(long, default_value_t = AppOptions::default().kept_pages)]
+    pub kept_pages: usize,
     /// `latency`: the nodes hint at their commits over NATS:
     /// `nats://127.0.0.1:4222`.
     #[arg(long)]

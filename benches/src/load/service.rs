@@ -45,7 +45,10 @@ impl Service {
         }
         let messenger = Messenger::builder(database.store.clone()).lanes(lanes).build();
         messenger.follow().await?;
-        let app = messenger_http::app(messenger.clone(), AppOptions { rate_limits: None, ..AppOptions::default() });
+        let app = messenger_http::app(
+            messenger.clone(),
+            AppOptions { rate_limits: None, kept_pages: options.kept_pages, ..AppOptions::default() },
+        );
         let (address, task) = serve(app).await?;
         let mut service = Self { address, ceiling: None, answers: Answers::default(), database, tasks: vec![task] };
         if let Some(ceiling) = options.ceiling {

@@ -11,15 +11,19 @@ use poem_openapi::param::Path;
 use uuid::Uuid;
 
 use super::Tag;
-use crate::answer::{Answer, CreatedOrFound, NoContent, Written};
+use crate::answer::{Answer, CreatedOrFound, NoContent, Text, Written};
 use crate::auth::Authenticated;
 use crate::body::JsonBody;
+use crate::pages::{Pages, Question};
 use crate::params::{Query, invalid, page_limit, page_request};
 use crate::problem::{Code, Failure, Problem, operation_errors};
 use crate::values::keep_optional;
 use crate::wire;
 
-pub(crate) struct MessagesApi(pub(crate) Messenger);
+pub(crate) struct MessagesApi {
+    pub(crate) messenger: Messenger,
+    pub(crate) pages: Pages,
+}
 
 operation_errors! {
     SendMessage: [not_friends, conversation_not_found, message_not_found, client_id_reused, invalid_value];
@@ -53,7 +57,7 @@ impl MessagesApi {
         errors.into_result()?;
         let draft = Draft { body, client_id, reply_to: new.reply_to.map(MessageId::from_uuid) };
         let id = ConversationId::from_uuid(conversation_id.0);
-        Ok(match self.0.send_message(viewer.0.user_id, id, draft).await? {
+        Ok(match self.messenger.send_message(viewer.0.user_id, id, draft).await? {
             Sent::Stored(message) => CreatedOrFound::Created(message.into()),
             Sent::Repeated(message) => CreatedOrFound::Found(message.into()),
         })
@@ -84,10 +88,11 @@ impl MessagesApi {
         /// How many messages: 1 to 100, 50 when absent.
         #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
         limit: Query<Option<i64>>,
-    ) -> Result<Written<wire::MessagePage>, Failure<ListMessages>> {
+    ) -> Result<Text<wire::MessagePage>, Failure<ListMessages>> {
         let at = place(before.0, after.0, around.0)?;
-        let id = ConversationId::from_uuid(conversation_id.0);
-        Ok(Written(self.0.list_messages(viewer.0.user_id, id, at, page_limit(limit.0)?).await?.into()))
+        let conversation = ConversationId::from_uuid(conversation_id.0);
+        let question = Question { conversation, at, limit: page_limit(limit.0)? };
+        Ok(self.pages.read(&self.messenger, viewer.0.user_id, question).await?)
     }
 
     /// List recent messages
@@ -103,7 +108,7 @@ impl MessagesApi {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Result<Written<wire::RecentMessagePage>, Failure<ListRecentMessages>> {
-        let page = self.0.list_recent_messages(viewer.0.user_id, page_request(limit.0, cursor.0)?).await?;
+        let page = self.messenger.list_recent_messages(viewer.0.user_id, page_request(limit.0, cursor.0)?).await?;
         Ok(Written(wire::RecentMessagePage::of(page, Into::into)))
     }
 
@@ -120,7 +125,7 @@ impl MessagesApi {
         message_id: Path<Uuid>,
     ) -> Result<Answer<wire::Message>, Failure<GetMessage>> {
         let (conversation, message) = ids(&conversation_id, &message_id);
-        Ok(Answer(self.0.message(viewer.0.user_id, conversation, message).await?.into()))
+        Ok(Answer(self.messenger.message(viewer.0.user_id, conversation, message).await?.into()))
     }
 
     /// Edit a message
@@ -142,7 +147,7 @@ impl MessagesApi {
     ) -> Result<Answer<wire::Message>, Failure<EditMessage>> {
         let (conversation, message) = ids(&conversation_id, &message_id);
         let body = MessageBody::parse(&body.0.body).map_err(|error| Error::Invalid(error.at("body")))?;
-        Ok(Answer(self.0.edit_message(viewer.0.user_id, conversation, message, body).await?.into()))
+        Ok(Answer(self.messenger.edit_message(viewer.0.user_id, conversation, message, body).await?.into()))
     }
 
     /// Delete a message
@@ -162,7 +167,7 @@ impl MessagesApi {
         message_id: Path<Uuid>,
     ) -> Result<NoContent, Failure<DeleteMessage>> {
         let (conversation, message) = ids(&conversation_id, &message_id);
-        self.0.delete_message(viewer.0.user_id, conversation, message).await?;
+        self.messenger.delete_message(viewer.0.user_id, conversation, message).await?;
         Ok(NoContent)
     }
 
@@ -179,7 +184,7 @@ impl MessagesApi {
     ) -> Result<Answer<wire::ReadState>, Failure<MarkRead>> {
         let seq = Seq::parse(body.0.seq).map_err(|error| Error::Invalid(error.at("seq")))?;
         let id = ConversationId::from_uuid(conversation_id.0);
-        let state = self.0.mark_read(viewer.0.user_id, id, seq).await?;
+        let state = self.messenger.mark_read(viewer.0.user_id, id, seq).await?;
         Ok(Answer(wire::ReadState { read_seq: state.read_seq.get(), unread_count: state.unread_count }))
     }
 }

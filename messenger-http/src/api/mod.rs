@@ -20,6 +20,7 @@ use poem_openapi::registry::{MetaApi, Registry};
 use poem_openapi::{OpenApi, Tags};
 use std::collections::HashMap;
 
+use crate::pages::Pages;
 use crate::readiness::Readiness;
 
 /// The resources.
@@ -75,7 +76,7 @@ type All = (
 );
 
 /// All operations over one messenger.
-pub(crate) fn all(messenger: &Messenger, readiness: Readiness) -> impl OpenApi + use<> {
+pub(crate) fn all(messenger: &Messenger, pages: Pages, readiness: Readiness) -> impl OpenApi + use<> {
     let all: All = (
         auth::AuthApi(messenger.clone()),
         sessions::SessionsApi(messenger.clone()),
@@ -85,7 +86,7 @@ pub(crate) fn all(messenger: &Messenger, readiness: Readiness) -> impl OpenApi +
         blocks::BlocksApi(messenger.clone()),
         conversations::ConversationsApi(messenger.clone()),
         members::MembersApi(messenger.clone()),
-        messages::MessagesApi(messenger.clone()),
+        messages::MessagesApi { messenger: messenger.clone(), pages },
         events::EventsApi(messenger.clone()),
         service::ServiceApi { messenger: messenger.clone(), readiness },
     );

@@ -9,6 +9,8 @@ cases! { "history":
     around_shows_both_sides,
     at_most_one_place_is_asked_for,
     an_empty_conversation_has_nothing_on_either_side,
+    a_page_read_again_is_as_it_is_now,
+    a_page_that_others_read_is_for_members_only,
     a_read_marker_moves_forward_only,
     a_read_marker_stays_within_what_was_said,
     unread_counts_what_others_said,
@@ -98,6 +100,48 @@ async fn an_empty_conversation_has_nothing_on_either_side(app: TestApp) {
 
 async fn mark(viewer: &User, conversation: &str, seq: i64) -> Value {
     viewer.put(format!("/v1/conversations/{conversation}/read"), json!({"seq": seq})).await.ok()
+}
+
+/// What both read, again and again.
+async fn both_read(one: &User, other: &User, path: &str) -> Value {
+    let page = one.get(path).await.ok();
+    for again in [one, other, one] {
+        assert_eq!(again.get(path).await.ok(), page);
+    }
+    page
+}
+
+async fn a_page_read_again_is_as_it_is_now(app: TestApp) {
+    let (ada, bob) = app.friends("ada", "bob").await;
+    let id = ada.direct(&bob).await;
+    let path = format!("/v1/conversations/{id}/messages");
+    assert_eq!(both_read(&ada, &bob, &path).await["items"], json!([]));
+    let said = ada.say(&id, "hello").await;
+    let message = format!("{path}/{}", said["id"].as_str().expect("an id"));
+    assert_eq!(both_read(&ada, &bob, &path).await["items"], json!([said]));
+    let edited = ada.patch(&message, json!({"body": "hello, Bob"})).await.ok();
+    assert_eq!(both_read(&ada, &bob, &path).await["items"], json!([edited]));
+    ada.delete(&message).await.no_content();
+    let deleted = ada.get(&message).await.ok();
+    assert_eq!(deleted["body"], Value::Null);
+    assert_eq!(both_read(&ada, &bob, &path).await["items"], json!([deleted]));
+    let answer = bob.say(&id, "hello, Ada").await;
+    let page = both_read(&ada, &bob, &format!("{path}?limit=1")).await;
+    assert_eq!((&page["items"], &page["has_before"]), (&json!([answer]), &json!(true)));
+    assert_eq!(both_read(&ada, &bob, &path).await["items"], json!([deleted, answer]));
+}
+
+async fn a_page_that_others_read_is_for_members_only(app: TestApp) {
+    let (ada, bob) = app.friends("ada", "bob").await;
+    let cleo = app.user("cleo").await;
+    let id = ada.group("Group", &[&bob]).await;
+    ada.say(&id, "among us").await;
+    let path = format!("/v1/conversations/{id}/messages");
+    let page = both_read(&ada, &bob, &path).await;
+    cleo.get(&path).await.refused(404, "conversation_not_found");
+    ada.delete(format!("/v1/conversations/{id}/members/{}", bob.id)).await.no_content();
+    assert_eq!(ada.get(&path).await.ok()["items"], page["items"]);
+    bob.get(&path).await.refused(404, "conversation_not_found");
 }
 
 async fn a_read_marker_moves_forward_only(app: TestApp) {
