@@ -6,7 +6,7 @@ use crate::event::Position;
 use crate::friendship::UserPair;
 use crate::id::{ConversationId, UserId};
 use crate::message::{ClientId, PayloadHash, Seq};
-use crate::text::{check_length, check_one_line, text_type};
+use crate::text::{check_length, check_one_line, check_visible, text_type};
 
 /// The most members that a group may have.
 pub const MAX_GROUP_MEMBERS: i64 = 5_000;
@@ -65,7 +65,8 @@ pub struct Group {
 }
 
 text_type!(
-    /// A group's title: 1 to 100 characters of one line, trimmed.
+    /// A group's title: 1 to 100 characters of one line, trimmed, of which one at
+    /// least shows something.
     Title
 );
 
@@ -75,6 +76,7 @@ impl Title {
         let trimmed = text.trim();
         check_length(trimmed, 1, 100)?;
         check_one_line(trimmed)?;
+        check_visible(trimmed)?;
         Ok(Self(trimmed.to_owned()))
     }
 }
@@ -197,6 +199,7 @@ mod tests {
     #[test]
     fn a_title_is_one_trimmed_line() {
         assert_eq!(Title::parse(" Crew ").map(|t| t.to_string()), Ok("Crew".into()));
+        assert!(Title::parse("\u{200b}").is_err());
         for breaks in ["\u{7}", "a\nb", "a\u{2028}b", "a\u{2029}b"] {
             assert!(Title::parse(breaks).is_err(), "{breaks:?}");
         }

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use crate::clock::Timestamp;
 use crate::error::InvalidValue;
 use crate::id::UserId;
-use crate::text::{check_length, check_one_line, text_type};
+use crate::text::{check_length, check_lines, check_one_line, check_visible, text_type};
 
 /// An account, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,7 +147,8 @@ impl Email {
 }
 
 text_type!(
-    /// What others see: 1 to 64 characters of one line, trimmed.
+    /// What others see: 1 to 64 characters of one line, trimmed, of which one at
+    /// least shows something.
     DisplayName
 );
 
@@ -157,6 +158,7 @@ impl DisplayName {
         let trimmed = text.trim();
         check_length(trimmed, 1, 64)?;
         check_one_line(trimmed)?;
+        check_visible(trimmed)?;
         Ok(Self(trimmed.to_owned()))
     }
 
@@ -168,14 +170,16 @@ impl DisplayName {
 }
 
 text_type!(
-    /// A few words about oneself: 1 to 500 characters.
+    /// A few words about oneself: 1 to 500 characters, of control characters
+    /// line breaks and tabs alone.
     Bio
 );
 
 impl Bio {
-    /// Checks the length; line breaks are welcome.
+    /// Checks the rule; line breaks are welcome.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         check_length(text, 1, 500)?;
+        check_lines(text)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -272,6 +276,17 @@ mod tests {
         assert_eq!(DisplayName::parse("  Ада 🦀 ").map(|d| d.to_string()), Ok("Ада 🦀".into()));
         assert!(DisplayName::parse(" ").is_err());
         assert!(DisplayName::parse("a\nb").is_err());
+        for blank in ["\u{200b}", "\u{2800}\u{3164}", "\u{200d}\u{fe0f}", "\u{e0020} \u{feff}"] {
+            assert!(DisplayName::parse(blank).is_err(), "{blank:?} shows nothing");
+        }
+        for shown in ["👩\u{200d}👩\u{200d}👧", "❤\u{fe0f}", "\u{200f}שלום", "می\u{200c}خواهم", "-"]
+        {
+            assert_eq!(DisplayName::parse(shown).map(|d| d.to_string()), Ok(shown.into()), "kept as it is");
+        }
+        assert_eq!(Bio::parse("one\r\n\ttwo").map(|b| b.to_string()), Ok("one\r\n\ttwo".into()));
+        for control in ["\u{0}", "a\u{7f}", "\u{1b}[31m", "\u{85}"] {
+            assert!(Bio::parse(control).is_err(), "{control:?}");
+        }
         assert!(DisplayName::parse(&"é".repeat(65)).is_err());
     }
 

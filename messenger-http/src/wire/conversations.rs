@@ -139,7 +139,7 @@ impl Example for RoleChange {
 #[derive(Debug, Clone, Object)]
 #[oai(example)]
 pub struct ConversationChanges {
-    /// 1 to 100 characters of one line, trimmed.
+    /// 1 to 100 characters of one line, trimmed; one at least can be seen.
     pub title: Option<String>,
 }
 
@@ -187,7 +187,7 @@ impl Example for NewDirectConversation {
 pub struct NewGroup {
     /// Always `group`.
     pub kind: GroupKind,
-    /// 1 to 100 characters of one line, trimmed.
+    /// 1 to 100 characters of one line, trimmed; one at least can be seen.
     pub title: String,
     /// Friends of the viewer, up to 100; the viewer is a member anyway.
     pub member_ids: Vec<Uuid>,
