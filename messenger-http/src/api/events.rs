@@ -73,7 +73,7 @@ impl EventsApi {
             return Err(invalid("wait", "must be 0 to 25").into());
         }
         let cursor = match after.0 {
-            Some(text) => parse_cursor(&text, viewer)?,
+            Some(text) => parse_cursor("after", &text, viewer)?,
             None => self.0.cursor(viewer).await?,
         };
         let mut page = self.0.events_after(viewer, &cursor, limit).await?;

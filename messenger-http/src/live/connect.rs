@@ -22,9 +22,13 @@ const MAX_STREAMS: usize = 100_000;
 /// When a stream that was refused is likely to find room.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The cursor that a client sent as `after`.
-pub(crate) fn parse_cursor(text: &str, viewer: UserId) -> Result<Cursor, Problem> {
-    Cursor::decode(text, viewer).ok_or_else(|| Problem::new(Code::BadCursor).field("after", Code::BadCursor.detail()))
+/// What browsers send when they connect again, by the standard of server-sent
+/// events.
+const LAST_EVENT_ID: &str = "Last-Event-ID";
+
+/// The cursor that a client sent as `field`.
+pub(crate) fn parse_cursor(field: &str, text: &str, viewer: UserId) -> Result<Cursor, Problem> {
+    Cursor::decode(text, viewer).ok_or_else(|| Problem::new(Code::BadCursor).field(field, Code::BadCursor.detail()))
 }
 
 /// What a client says when it connects.
@@ -63,10 +67,11 @@ pub(super) async fn connect(
         return Err(Problem::new(Code::TooManyStreams).retry_after(RETRY_AFTER));
     }
     // A client that was cut off goes on from what it saw last.
-    let last_event_id = request.header("last-event-id").filter(|id| !id.is_empty());
-    let cursor = match last_event_id.map(str::to_owned).or(wishes.after) {
-        Some(text) => {
-            let cursor = parse_cursor(&text, viewer.user_id)?;
+    let last_event_id = request.header(LAST_EVENT_ID).filter(|id| !id.is_empty());
+    let said = last_event_id.map(|id| (LAST_EVENT_ID, id));
+    let cursor = match said.or(wishes.after.as_deref().map(|after| ("after", after))) {
+        Some((field, text)) => {
+            let cursor = parse_cursor(field, text, viewer.user_id)?;
             messenger.check_cursor(&cursor).await.map_err(Problem::of)?;
             cursor
         }

@@ -204,6 +204,8 @@ impl IntoResponse for Problem {
             // RFC 9110, section 15.5.22.
             headers.push((header::UPGRADE, HeaderValue::from_static("websocket")));
             headers.push((header::CONNECTION, HeaderValue::from_static("upgrade")));
+            // RFC 6455, section 4.4: which version would be taken.
+            headers.push((header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")));
         }
         if let Some(wait) = self.retry_after {
             headers.push((header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait))));

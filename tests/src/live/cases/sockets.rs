@@ -103,6 +103,7 @@ async fn a_plain_request_is_told_to_upgrade(stage: &Stage) -> Outcome {
     let header = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     assert_eq!(header("content-type").as_deref(), Some("application/problem+json"));
     assert_eq!(header("upgrade").as_deref(), Some("websocket"), "RFC 9110, section 15.5.22");
+    assert_eq!(header("sec-websocket-version").as_deref(), Some("13"), "RFC 6455, section 4.4");
     let problem: Value = answer.json().await?;
     assert_eq!((&problem["status"], &problem["code"]), (&426.into(), &"upgrade_required".into()));
     Ok(())

@@ -59,6 +59,7 @@ async fn the_last_event_id_wins_over_after(stage: &Stage) -> Outcome {
     assert_eq!(bodies(&stream.catch_up().await?.0), ["two"]);
     let refused = bob.try_stream(&query, Some("nonsense")).await?.err().ok_or("a bad id is refused")?;
     assert_eq!((refused.status, &refused.problem["code"]), (400, &"bad_cursor".into()));
+    assert_eq!(refused.problem["errors"][0]["field"], "Last-Event-ID");
     Ok(())
 }
 
