@@ -66,8 +66,10 @@ fn make(path: &Path) -> std::io::Result<String> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         linked => linked,
     });
-    std::fs::remove_file(&draft)?;
+    // What went wrong first is what is told: after it there may be no draft.
+    let removed = std::fs::remove_file(&draft);
     written?;
+    removed?;
     std::fs::read_to_string(path)
 }
 
@@ -84,6 +86,14 @@ fn write_new(path: &Path, key: &str) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_keeps_a_key_from_being_written_is_told() {
+        // Nobody may make files there, and root neither.
+        let Err(Failure::Run(told)) = keys_beside(Path::new("/sys/messenger.db")) else { panic!("it is refused") };
+        assert!(told.contains("/sys/messenger.db.signing-key") && !told.contains("No such file"), "{told}");
+    }
 
     #[test]
     fn a_key_is_made_once_and_for_its_owner_alone() {
