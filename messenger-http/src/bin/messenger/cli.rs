@@ -73,6 +73,18 @@ pub(crate) struct Options {
         default_value = "sqlite://messenger.db"
     )]
     pub(crate) database_url: String,
+    /// How many connections to MySQL this node opens at the most. Each change
+    /// and each read under way holds one; the nodes of a database share what
+    /// the server allows
+    #[arg(
+        long,
+        env = "MESSENGER_MYSQL_CONNECTIONS",
+        global = true,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u16).range(1..),
+        default_value = "16"
+    )]
+    pub(crate) mysql_connections: u16,
     /// Whose pages may read answers in a browser: origins such as
     /// `https://chat.example.org`, comma-separated, or *
     #[arg(
@@ -221,6 +233,7 @@ mod tests {
             &["--trusted-proxies", "10.0.0.0/8,proxy"],
             &["--rate-limits", "maybe"],
             &["--drain-seconds", "-1"],
+            &["--mysql-connections", "0"],
             &["--log-format", "xml"],
             &["migrate", "sideways"],
             &["migrate"],

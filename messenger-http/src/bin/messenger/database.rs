@@ -45,17 +45,20 @@ impl Database {
 
     /// Opens the store. SQLite is migrated on the way; a MySQL database may
     /// serve other nodes, so its schema is changed only when told.
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Failure> {
+    pub(crate) async fn open(&self, mysql_connections: u16) -> Result<Arc<dyn Store>, Failure> {
         match self {
             Self::Sqlite(path) => match SqliteStore::open(path).await {
                 Ok(store) => Ok(Arc::new(store)),
                 Err(error) => Err(Failure::Run(error.to_string())),
             },
-            Self::MySql(url) => match MySqlStore::connect(url).await {
-                Ok(store) => Ok(Arc::new(store)),
-                Err(error @ ConnectError::Options(_)) => Err(Failure::Usage(error.to_string())),
-                Err(error) => Err(Failure::Run(error.to_string())),
-            },
+            Self::MySql(url) => {
+                let options = MySqlOptions { max_connections: mysql_connections.into(), ..MySqlOptions::new(url) };
+                match MySqlStore::connect_with(options).await {
+                    Ok(store) => Ok(Arc::new(store)),
+                    Err(error @ ConnectError::Options(_)) => Err(Failure::Usage(error.to_string())),
+                    Err(error) => Err(Failure::Run(error.to_string())),
+                }
+            }
         }
     }
 

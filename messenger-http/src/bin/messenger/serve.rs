@@ -27,7 +27,7 @@ pub(crate) async fn serve(options: Options) -> Result<(), Failure> {
     let keys = signing_key::find(&database)?;
     let signals = Signals::listen().map_err(|error| Failure::Run(format!("cannot hear signals: {error}")))?;
     let readiness = Readiness::starting();
-    let store = database.open().await?;
+    let store = database.open(options.mysql_connections).await?;
     let server = Server::bind(options.listen)
         .await
         .map_err(|error| Failure::Run(format!("cannot listen on {}: {error}", options.listen)))?;
