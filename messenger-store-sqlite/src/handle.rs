@@ -92,7 +92,18 @@ impl Handle {
         &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
+        self.renew();
         self.run_begun(move |owned| owned.work(work)).await??
+    }
+
+    /// For who asks for the present: what was asked before is over.
+    fn renew(&mut self) {
+        if let Way::Here(Some(lent)) = &mut self.way
+            && self.is_latest
+        {
+            lent.owned().end();
+            self.begin = Some(Begin::Read);
+        }
     }
 
     /// The same for a read that is one statement, and so of one state by itself:
@@ -102,8 +113,9 @@ impl Handle {
         &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
+        self.renew();
         match &mut self.way {
-            Way::Here(Some(lent)) if self.is_latest && self.begin.is_some() => {
+            Way::Here(Some(lent)) if self.is_latest => {
                 lent.owned().guarded(|owned| work(&owned.connection)).ok_or(NoAnswer)?.map_err(Into::into)
             }
             _ => self.call(work).await,
@@ -116,6 +128,7 @@ impl Handle {
         &mut self,
         work: impl FnOnce(&Connection) -> SqlResult<T> + Send + 'static,
     ) -> StoreResult<T> {
+        self.renew();
         // No transaction does what may take long.
         let Way::Here(here) = &mut self.way else { return self.call(work).await };
         let mut lent = here.take().ok_or(NoAnswer)?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messenger_core::event::{Audience, Fact};
+use messenger_core::event::{Audience, Fact, Partition, Position};
 use messenger_core::store::{Store as _, StoreError};
 
 use super::fixtures::*;
@@ -65,6 +65,31 @@ async fn a_snapshot_does_not_change_while_others_commit() {
     assert!(heads.values().all(|head| head.get() == 0), "{heads:?}");
     drop(before);
     assert_eq!(test.find_users(&ids).await, [user(1), user(2)]);
+}
+
+#[tokio::test]
+async fn who_asks_for_the_present_is_never_answered_from_before() {
+    let test = TestStore::open().await;
+    let mut present = test.store.read_latest().await.expect("reads");
+    for n in 1..10 {
+        for is_there in [false, true] {
+            if is_there {
+                let mut tx = test.begin().await;
+                tx.users().insert_user(&user(n)).await.expect("inserts");
+                let fact = Fact::UserUpdated { user_id: user_id(n) };
+                tx.commit(&[event(Audience::User(user_id(n)), fact)]).await.expect("commits");
+            }
+            // What is one statement, what may be several, and what may take long.
+            let found = present.users().find_users(&[user_id(n)]).await.expect("reads");
+            let heads = present.events().log_heads().await.expect("reads");
+            let anchors = [(user_id(n).as_uuid(), Position::ZERO)];
+            let (partition, end) = (Partition::from_stored(0), Position::from_stored(i64::MAX));
+            let told = present.events().list_events_to(partition, &anchors, end, 9).await.expect("reads");
+            assert_eq!(found.len(), usize::from(is_there));
+            assert_eq!(heads[&partition].get(), i64::try_from(n).expect("few") - i64::from(!is_there));
+            assert_eq!(told.len(), usize::from(is_there));
+        }
+    }
 }
 
 #[tokio::test]
