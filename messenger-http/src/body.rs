@@ -111,11 +111,6 @@ pub(crate) async fn take_in(request: &mut Request) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The body did not come within the time of a request.
-pub(crate) fn late() -> Problem {
-    Problem::new(Code::InvalidJson).detail("the body did not come in time")
-}
-
 fn check_media_type(request: &Request) -> Result<(), Problem> {
     let plain = request.header(header::CONTENT_ENCODING).is_none_or(|coding| coding.eq_ignore_ascii_case("identity"));
     let json = request.header(header::CONTENT_TYPE).is_some_and(is_json);

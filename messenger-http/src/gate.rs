@@ -26,12 +26,13 @@ use crate::problem::{Code, Problem};
 use crate::schema;
 
 /// What the gate and the body's extractor answer.
-pub(crate) const CODES: [Code; 12] = [
+pub(crate) const CODES: [Code; 13] = [
     Code::InvalidJson,
     Code::InvalidBody,
     Code::InvalidParameter,
     Code::BadCursor,
     Code::NotAcceptable,
+    Code::BodyTimeout,
     Code::BodyTooLarge,
     Code::UnsupportedMediaType,
     Code::RateLimited,
@@ -121,7 +122,8 @@ impl Gate {
         if self.operation.request.is_some() {
             // Before the operation begins: a client that does not send on is not
             // an operation that takes too long.
-            timeout_at(deadline, body::take_in(&mut request)).await.map_err(|_| body::late())??;
+            let late = |_| Problem::new(Code::BodyTimeout);
+            timeout_at(deadline, body::take_in(&mut request)).await.map_err(late)??;
         }
         self.run(request, deadline).await
     }

@@ -141,7 +141,8 @@ fn gate_codes(operation: &Value) -> Vec<&'static str> {
         .any(|verb| operation["operationId"].as_str().is_some_and(|id| id.starts_with(verb)));
     let mut codes = vec![];
     if operation.get("requestBody").is_some() {
-        codes.extend([Code::InvalidJson, Code::InvalidBody, Code::BodyTooLarge, Code::UnsupportedMediaType]);
+        codes.extend([Code::InvalidJson, Code::InvalidBody, Code::BodyTimeout]);
+        codes.extend([Code::BodyTooLarge, Code::UnsupportedMediaType]);
     }
     if !parameters.is_empty() {
         codes.push(Code::InvalidParameter);

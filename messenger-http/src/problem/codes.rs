@@ -24,6 +24,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The client accepts no JSON.
     NotAcceptable,
+    /// The body did not come in time.
+    BodyTimeout,
     /// The event log does not go on from the cursor.
     ResyncRequired,
     /// The body is larger than allowed.
@@ -53,7 +55,7 @@ pub enum Code {
 
 impl Code {
     /// Every one, in the order of their statuses.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidBody,
         Self::InvalidParameter,
@@ -62,6 +64,7 @@ impl Code {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
+        Self::BodyTimeout,
         Self::ResyncRequired,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -94,6 +97,8 @@ impl Code {
             Self::NotAcceptable => {
                 ("not_acceptable", StatusCode::NOT_ACCEPTABLE, "answers are JSON, which `Accept` excludes")
             }
+            // RFC 9110, section 15.5.9.
+            Self::BodyTimeout => ("body_timeout", StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
             Self::ResyncRequired => (
                 "resync_required",
                 StatusCode::GONE,

@@ -89,7 +89,6 @@ async fn a_body_that_does_not_come_is_not_waited_for(app: TestApp) {
     let fixture = impatient(app).await;
     for part in ["", "{\"display_name\": "] {
         let request = fixture.ada.patch("/v1/me", json!(null)).stalled(part);
-        let problem = request.await.refused(400, "invalid_json");
-        assert_eq!(problem["detail"], "the body did not come in time");
+        request.await.refused(408, "body_timeout");
     }
 }
