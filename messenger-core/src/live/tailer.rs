@@ -100,10 +100,9 @@ impl Tailer {
             messenger.inner.sessions.confirm(asked_at);
             return Ok(Step::Nothing);
         }
-        // No state of an instant is needed: what the events name is delivered
-        // as it is by now, and members who are read later than the events are
-        // those of the events but for who has left since, who gets no more (I7).
-        let mut snapshot = messenger.inner.store.read_latest().await?;
+        // All of one state: were messages read later than members, who is removed
+        // in between would be sent what was edited after that (I7).
+        let mut snapshot = messenger.inner.store.read().await?;
         // The event stood on is read again, to see that it is still the same.
         let before = |place: Place| Position::from_stored((place.position.get() - 1).max(0));
         let asked = behind.iter().map(|(partition, _)| (*partition, before(places.get(*partition)))).collect();
@@ -112,6 +111,8 @@ impl Tailer {
         for (partition, head) in behind {
             let rest = read.split_off(read.partition_point(|event| event.partition <= partition));
             let Some(news) = news(std::mem::replace(&mut read, rest), places.get(partition), head)? else {
+                // There may be no second connection.
+                drop(snapshot);
                 return self.start_over(messenger).await;
             };
             if let Some(last) = news.last() {
