@@ -170,8 +170,8 @@ impl DisplayName {
 }
 
 text_type!(
-    /// A few words about oneself: 1 to 500 characters, of control characters
-    /// line breaks and tabs alone.
+    /// A few words about oneself: 1 to 500 characters. Line breaks and tabs are
+    /// the only control characters allowed.
     Bio
 );
 

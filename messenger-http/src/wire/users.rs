@@ -125,8 +125,8 @@ pub struct MeChanges {
     /// What others see: 1 to 64 characters of one line, trimmed; one at least
     /// can be seen.
     pub display_name: Option<String>,
-    /// A few words about oneself: 1 to 500 characters, of control characters
-    /// line breaks and tabs alone. Null clears.
+    /// A few words about oneself: 1 to 500 characters; line breaks and tabs
+    /// are the only control characters allowed. Null clears.
     #[oai(nullable)]
     pub bio: MaybeUndefined<String>,
     /// Where a picture is to be had: an https address. Null clears.
