@@ -143,6 +143,18 @@ pub enum MessageRange {
     After(Seq),
 }
 
+impl MessageRange {
+    /// Whether none of a conversation's messages are in it when this is the
+    /// number of the last: numbers are dense (I4).
+    pub fn is_empty_up_to(self, last: Seq) -> bool {
+        match self {
+            Self::Latest => last <= Seq::ZERO,
+            Self::Before(seq) => last <= Seq::ZERO || seq.get() <= 1,
+            Self::After(seq) => last <= seq,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

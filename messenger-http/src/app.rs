@@ -49,7 +49,8 @@ pub struct AppOptions {
     pub readiness: Readiness,
     /// How many bytes of pages of histories are kept, so that what many read is
     /// written once; 0 to keep none. A page that is larger than a small part of
-    /// this is not kept. Default 16 MiB.
+    /// this is not kept. A row that is changed by hand shows when something next
+    /// happens in its conversation. Default 16 MiB.
     pub kept_pages: usize,
     /// Makes request ids.
     pub ids: Arc<dyn IdGenerator>,

@@ -16,13 +16,13 @@ use serde_json::{Value, json};
 /// An app over a store of its own.
 struct TestApp<E> {
     app: E,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 async fn on_sqlite(options: AppOptions) -> TestApp<impl Endpoint<Output = Response>> {
     let directory = tempfile::tempdir().expect("a directory");
     let store = SqliteStore::open(directory.path().join("m.db")).await.expect("opens");
-    TestApp { app: app(Messenger::new(store), options), _directory: directory }
+    TestApp { app: app(Messenger::new(store), options), directory }
 }
 
 fn request(method: Method, path: &str) -> poem::RequestBuilder {
@@ -80,6 +80,46 @@ impl Store for BrokenStore {
 fn over_broken(broken: Broken) -> impl Endpoint<Output = Response> {
     let options = AppOptions { request_timeout: Duration::from_millis(50), ..AppOptions::default() };
     app(Messenger::new(BrokenStore(broken)), options)
+}
+
+async fn object(response: Response, status: StatusCode) -> Value {
+    let got = response.status();
+    let object: Value = response.into_body().into_json().await.expect("an object");
+    assert_eq!(got, status, "{object}");
+    object
+}
+
+/// A page that is served again is told from one that is read again by a change
+/// that the log does not know of.
+#[tokio::test]
+async fn a_page_is_kept_until_something_happens() {
+    for (kept_pages, is_kept) in [(AppOptions::default().kept_pages, true), (0, false)] {
+        let test = on_sqlite(AppOptions { kept_pages, ..AppOptions::default() }).await;
+        let new = json!({"username": "ada", "email": "ada@a.example", "password": "correct horse battery"});
+        let made = test.app.get_response(post("/v1/auth/register", &new)).await;
+        let made = object(made, StatusCode::CREATED).await;
+        let token = format!("Bearer {}", made["tokens"]["access_token"].as_str().expect("a token"));
+        let asks = async |mut request: Request, status| {
+            request.headers_mut().insert("authorization", token.parse().expect("a header"));
+            object(test.app.get_response(request).await, status).await
+        };
+        let group = json!({"kind": "group", "title": "Crew", "member_ids": []});
+        let group = asks(post("/v1/conversations", &group), StatusCode::CREATED).await;
+        let path = format!("/v1/conversations/{}/messages", group["id"].as_str().expect("an id"));
+        let say = async |text: &str| asks(post(&path, &json!({"body": text})), StatusCode::CREATED).await;
+        let bodies = async || {
+            let page = asks(request(Method::GET, &path).finish(), StatusCode::OK).await;
+            let items = page["items"].as_array().expect("items").iter();
+            items.map(|message| message["body"].as_str().expect("a body").to_owned()).collect::<Vec<_>>()
+        };
+        say("first").await;
+        assert_eq!(bodies().await, ["first"]);
+        let other_process = rusqlite::Connection::open(test.directory.path().join("m.db")).expect("opens");
+        other_process.execute("UPDATE messages SET body = 'changed'", []).expect("writes");
+        assert_eq!(bodies().await, [if is_kept { "first" } else { "changed" }]);
+        say("second").await;
+        assert_eq!(bodies().await, ["changed", "second"]);
+    }
 }
 
 #[tokio::test]

@@ -66,7 +66,6 @@ pub(crate) fn find_sent(keys: &[&(UserId, ConversationId, ClientId)]) -> Sql {
     sql
 }
 
-/// The end of a statement about the messages of one conversation.
 /// Where one's own conversation stands: `c` with one's membership `s` of it, and
 /// `e`, the last event that it was told. The servers read all three before
 /// anything else, each by its primary key.
@@ -132,6 +131,7 @@ impl Link {
     }
 }
 
+/// The end of a statement about the messages of one conversation.
 fn push_range(sql: &mut Sql, range: MessageRange, limit: u32) {
     match range {
         MessageRange::Latest => sql.text(" ORDER BY m.seq DESC"),
@@ -210,12 +210,13 @@ impl MessageQueries for Link {
         if listed.is_some() {
             return Ok(listed);
         }
-        // No messages there; or no member. Where it stands is read before the
-        // messages are read again: of a later state they may be, not of an
-        // earlier one.
+        // No messages there; or no member.
         let Some((last_seq, place)) = self.own_place(partition, conversation, member).await? else { return Ok(None) };
-        let listed = self.list_own(partition, conversation, member, range, limit).await?;
-        Ok(Some(listed.unwrap_or(OwnMessages { messages: Vec::new(), last_seq, place })))
+        if limit == 0 || range.is_empty_up_to(last_seq) {
+            return Ok(Some(OwnMessages { messages: Vec::new(), last_seq, place }));
+        }
+        // The first ones there have come since.
+        self.list_own(partition, conversation, member, range, limit).await
     }
 
     async fn find_own_place(

@@ -45,8 +45,7 @@ pub trait MessageQueries: Send {
     /// The same for one who is a member of it, with where it stands; `None` for
     /// anyone else. `partition` is that of the conversation's events. All of it
     /// is one state, whichever of [`Store::read`](super::Store::read) and
-    /// [`Store::read_latest`](super::Store::read_latest) it is asked of; only
-    /// that there are no messages may be of a later one than the rest.
+    /// [`Store::read_latest`](super::Store::read_latest) it is asked of.
     async fn list_own_messages(
         &mut self,
         partition: Partition,
@@ -58,9 +57,9 @@ pub trait MessageQueries: Send {
 
     /// The place of the last event that the conversation was told, for one who
     /// is a member of it; `None` for anyone else. Before the first event it is
-    /// [`Place::START`]; where the event was purged, its tag is 0. Whatever
-    /// changes what members read of a conversation is told to it (I2), so as
-    /// long as the place is the same, all of that is the same.
+    /// [`Place::START`]; where the event was purged, its tag is 0. What changes a
+    /// message is told to its conversation, so as long as the place is the same,
+    /// the messages are.
     async fn find_own_place(
         &mut self,
         partition: Partition,
@@ -102,6 +101,9 @@ pub trait MessageRepository: MessageQueries {
     /// `Unique(MessageSeq)`.
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()>;
 
-    /// Writes `body`, `edited_at` and `deleted_at` of stored messages.
+    /// Writes `body`, `edited_at` and `deleted_at` of stored messages. Whoever
+    /// does so commits an event to each of their conversations with it, by which
+    /// [`find_own_place`](MessageQueries::find_own_place) tells that they have
+    /// changed.
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()>;
 }

@@ -67,11 +67,10 @@ pub trait Store: Send + Sync + 'static {
     /// it by them.
     async fn read(&self) -> StoreResult<Box<dyn Snapshot>>;
 
-    /// The present, to read from: each call answers from a state of its own, no
-    /// older than the call, and what one says need not fit what another says.
-    /// For who asks one thing, or small things often, as the tailer does; a
-    /// store that needs no less for it than for [`read`](Self::read) leaves it
-    /// out.
+    /// The present, to read from: each answer may be of a state of its own, none
+    /// of one older than this call, and what one says need not fit what another
+    /// says. For who asks one thing; a store that needs no less for it than for
+    /// [`read`](Self::read) leaves it out.
     async fn read_latest(&self) -> StoreResult<Box<dyn Snapshot>> {
         self.read().await
     }
