@@ -11,7 +11,7 @@ use poem_openapi::registry::{MetaMediaType, MetaResponse, MetaResponses, Registr
 use poem_openapi::types::{ToJSON, Type};
 use serde::Serialize;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The media type of every other answer.
 pub(crate) const JSON: &str = "application/json";
@@ -58,22 +58,22 @@ fn respond(status: StatusCode, object: &impl ToJSON) -> Response {
     Response::builder().status(status).header(header::CONTENT_TYPE, JSON).body(object.to_json_string())
 }
 
+fn text_of(object: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(object).map_err(|error| Error::Internal(format!("an answer cannot be written: {error}")))
+}
+
 fn write(status: StatusCode, object: &impl Serialize) -> Response {
-    match serde_json::to_vec(object) {
+    match text_of(object) {
         Ok(text) => Response::builder().status(status).header(header::CONTENT_TYPE, JSON).body(text),
-        Err(error) => {
-            tracing::error!(%error, "an answer cannot be written");
-            Problem::new(Code::Internal).into_response()
-        }
+        Err(error) => Problem::of(error).into_response(),
     }
 }
 
 impl<T: Serialize> Text<T> {
     /// Writes it.
     pub(crate) fn of(object: &T) -> Result<Self, Error> {
-        let text = serde_json::to_vec(object).map_err(|error| Error::Internal(error.to_string()))?;
         // Kept for long, so without the room that it was written into.
-        Ok(Self { text: text.into_boxed_slice().into(), of: PhantomData })
+        Ok(Self { text: text_of(object)?.into_boxed_slice().into(), of: PhantomData })
     }
 }
 
