@@ -14,6 +14,9 @@ use crate::stored::BODY;
 /// against.
 pub const BATCH: u64 = 100;
 
+/// After how many messages of a conversation the store writes their keys.
+const KEYS_AFTER: i64 = 128;
+
 /// A connection to a database that the store made and migrated, with the
 /// store's settings.
 pub struct Bare {
@@ -68,8 +71,10 @@ impl Bare {
             .prepare_cached("SELECT * FROM memberships WHERE conversation_id = ?1 AND user_id = ?2")?
             .query_row(params![group, self.user], |row| row.get("own_after_read"))?;
         let sent: Option<Value> = connection
-            .prepare_cached("SELECT * FROM messages WHERE sender_id = ?1 AND conversation_id = ?2 AND client_id = ?3")?
-            .query_row(params![self.user, group, client_id], |row| row.get("id"))
+            .prepare_cached(
+                "SELECT seq FROM message_keys WHERE conversation_id = ?1 AND client_id = ?2 AND sender_id = ?3",
+            )?
+            .query_row(params![group, client_id, self.user], |row| row.get("seq"))
             .optional()?;
         if sent.is_some() {
             return Err("a client id was used twice".into());
@@ -82,8 +87,10 @@ impl Bare {
             )?
             .execute(params![id, group, last_seq + 1, self.user, BODY, client_id, [0_u8; 32], at, position])?;
         connection
-            .prepare_cached("UPDATE conversations SET last_seq = ?2, updated_at = ?3 WHERE id = ?1")?
-            .execute(params![group, last_seq + 1, at])?;
+            .prepare_cached(
+                "UPDATE conversations SET last_seq = ?2, updated_at = ?3, last_position = ?4 WHERE id = ?1",
+            )?
+            .execute(params![group, last_seq + 1, at, position])?;
         connection
             .prepare_cached("UPDATE memberships SET own_after_read = ?3 WHERE conversation_id = ?1 AND user_id = ?2")?
             .execute(params![group, self.user, own + 1])?;
@@ -94,9 +101,24 @@ impl Bare {
                  VALUES (0, ?1, 'conversation', ?2, 'message.sent', ?2, ?3, NULL, ?4, ?5, 1, 1)",
             )?
             .execute(params![position, group, id, at, self.user])?;
-        connection
-            .prepare_cached("UPDATE conversations SET last_position = ?2 WHERE id = ?1")?
-            .execute(params![group, position])?;
+        if (last_seq + 1) % KEYS_AFTER == 0 {
+            self.write_keys(group)?;
+        }
+        Ok(())
+    }
+
+    fn write_keys(&self, group: Uuid) -> Outcome<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO message_keys (conversation_id, client_id, sender_id, seq)
+                 SELECT m.conversation_id, m.client_id, m.sender_id, m.seq
+                 FROM conversations c CROSS JOIN messages m ON m.conversation_id = c.id AND m.seq > c.keyed_seq
+                 WHERE c.id = ?1 AND m.client_id IS NOT NULL",
+            )?
+            .execute([group])?;
+        self.connection
+            .prepare_cached("UPDATE conversations SET keyed_seq = last_seq WHERE id = ?1")?
+            .execute([group])?;
         Ok(())
     }
 }

@@ -1,40 +1,60 @@
 //! What a lane has to write, kept until its events have their places: with them
-//! each message is written once, place and all.
+//! each row is written once, place and all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use messenger_core::conversation::{Conversation, Membership};
-use messenger_core::event::{Audience, Event, Fact, Position};
+use messenger_core::event::{Allotment, Audience, Event, Fact, Position};
 use messenger_core::id::{ConversationId, MessageId};
 use messenger_core::message::{Message, SentMessage};
 use messenger_core::store::BatchRows;
 use rusqlite::Connection;
 
+use crate::client_keys::ClientKeys;
 use crate::error::SqlResult;
 use crate::repositories::conversations::{update_conversations, update_memberships};
 use crate::repositories::messages::{insert_messages, update_messages};
 
 /// The rows of a batch.
 pub(crate) struct Batch {
+    client_keys: Arc<ClientKeys>,
     sent: Vec<SentMessage>,
     messages: Vec<Message>,
     conversations: Vec<Conversation>,
     memberships: Vec<Membership>,
 }
 
-/// Where in the log it is told that messages were sent, to whoever is in their
-/// conversation.
+/// Where a commit's events are.
 #[derive(Default)]
-pub(crate) struct SentPositions(HashMap<(ConversationId, MessageId), Position>);
+pub(crate) struct Positions {
+    /// Of those that tell a conversation of a message that was sent to it.
+    sent: HashMap<(ConversationId, MessageId), Position>,
+    /// The last of each conversation.
+    last: HashMap<ConversationId, Position>,
+}
 
-impl SentPositions {
-    pub(crate) fn of(events: &[Event]) -> Self {
-        Self(events.iter().filter_map(|event| Some((told_message(event)?, event.position))).collect())
+impl Positions {
+    pub(crate) fn of(allotment: &Allotment) -> Self {
+        let sent = allotment.events.iter().filter_map(|event| Some((told_message(event)?, event.position)));
+        let last = allotment.conversations.iter().map(|(conversation, positions)| (*conversation, positions.last));
+        Self { sent: sent.collect(), last: last.collect() }
     }
 
-    pub(crate) fn get(&self, message: &Message) -> Option<Position> {
-        self.0.get(&(message.conversation_id, message.id)).copied()
+    pub(crate) fn sent(&self, message: &Message) -> Option<Position> {
+        self.sent.get(&(message.conversation_id, message.id)).copied()
     }
+
+    pub(crate) fn last(&self, conversation: ConversationId) -> Option<Position> {
+        self.last.get(&conversation).copied()
+    }
+}
+
+/// What a batch has stored with its positions.
+#[derive(Default)]
+pub(crate) struct Placed {
+    pub(crate) messages: HashMap<(ConversationId, MessageId), Position>,
+    pub(crate) conversations: HashSet<ConversationId>,
 }
 
 /// The message that an event tells its conversation of.
@@ -50,8 +70,9 @@ pub(crate) fn told_message(event: &Event) -> Option<(ConversationId, MessageId)>
 }
 
 impl Batch {
-    pub(crate) fn of(rows: &BatchRows<'_>) -> Self {
+    pub(crate) fn of(rows: &BatchRows<'_>, client_keys: Arc<ClientKeys>) -> Self {
         Self {
+            client_keys,
             sent: rows.sent.to_vec(),
             messages: rows.messages.to_vec(),
             conversations: rows.conversations.to_vec(),
@@ -59,16 +80,21 @@ impl Batch {
         }
     }
 
-    /// The messages that it stores with the places of their events.
-    pub(crate) fn placed(&self, positions: &SentPositions) -> HashMap<(ConversationId, MessageId), Position> {
+    /// What it stores with its positions.
+    pub(crate) fn placed(&self, positions: &Positions) -> Placed {
         let messages = self.sent.iter().map(|sent| &sent.message);
-        messages.filter_map(|message| Some(((message.conversation_id, message.id), positions.get(message)?))).collect()
+        Placed {
+            messages: messages
+                .filter_map(|message| Some(((message.conversation_id, message.id), positions.sent(message)?)))
+                .collect(),
+            conversations: self.conversations.iter().map(|conversation| conversation.id).collect(),
+        }
     }
 
-    pub(crate) fn write(&self, connection: &Connection, positions: &SentPositions) -> SqlResult<()> {
-        insert_messages(connection, &self.sent, positions)?;
+    pub(crate) fn write(&self, connection: &Connection, positions: &Positions) -> SqlResult<()> {
+        insert_messages(connection, &self.client_keys, &self.sent, positions)?;
         update_messages(connection, &self.messages)?;
-        update_conversations(connection, &self.conversations)?;
+        update_conversations(connection, &self.conversations, positions)?;
         update_memberships(connection, &self.memberships)
     }
 }

@@ -1,12 +1,14 @@
 //! The way to a connection, which all repositories are methods of.
 
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-use crate::batch::{Batch, SentPositions};
+use crate::batch::{Batch, Positions};
+use crate::client_keys::ClientKeys;
 use crate::error::SqlResult;
 use crate::owned::{Begin, Owned};
 use crate::readers::Lent;
@@ -40,6 +42,7 @@ struct Turn {
     // Taken when this is dropped.
     reads: Option<OwnedMutexGuard<Owned>>,
     orders: Sender<Order>,
+    client_keys: Arc<ClientKeys>,
     /// Whether the thread has, or is about to have, something to undo.
     is_writing: bool,
 }
@@ -77,8 +80,13 @@ impl Handle {
 
     /// The way of the transaction whose turn it is, to `writer` and to the
     /// connection that it reads with.
-    pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker) -> Self {
-        let turn = Turn { reads: Some(reads), orders: writer.orders(), is_writing: false };
+    pub(crate) fn for_transaction(
+        reads: OwnedMutexGuard<Owned>,
+        writer: &Worker,
+        client_keys: Arc<ClientKeys>,
+    ) -> Self {
+        client_keys.begin();
+        let turn = Turn { reads: Some(reads), orders: writer.orders(), client_keys, is_writing: false };
         Self::new(Way::Turn(turn), Some(Begin::Read))
     }
 
@@ -178,6 +186,7 @@ impl Handle {
         {
             turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
             turn.is_writing = true;
+            turn.client_keys.write();
             self.begin = Some(Begin::Write);
         }
         Ok(())
@@ -186,6 +195,14 @@ impl Handle {
     /// Whether there is anything to undo.
     pub(crate) fn is_writing(&self) -> bool {
         matches!(&self.way, Way::Turn(turn) if turn.is_writing)
+    }
+
+    /// What the writer remembers, for whoever has the turn.
+    pub(crate) fn client_keys(&self) -> Option<&Arc<ClientKeys>> {
+        match &self.way {
+            Way::Turn(turn) => Some(&turn.client_keys),
+            Way::Thread(_) | Way::Here(_) => None,
+        }
     }
 
     /// Does a job within the unit of work, which is begun unless it was. The
@@ -200,7 +217,7 @@ impl Handle {
         self.run(move |owned| {
             owned.begin_as(begin)?;
             if let Some(batch) = put_off {
-                owned.work(|connection| batch.write(connection, &SentPositions::default()))?;
+                owned.work(|connection| batch.write(connection, &Positions::default()))?;
             }
             Ok(job(owned))
         })

@@ -46,6 +46,7 @@
 mod batch;
 mod by_ids;
 mod checkpoint;
+mod client_keys;
 mod connection;
 mod error;
 mod handle;

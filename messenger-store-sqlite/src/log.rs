@@ -6,7 +6,7 @@ use messenger_core::event::{Allotment, Event, NewEvent, Partition, PartitionCoun
 use messenger_core::id::{ConversationId, MessageId};
 use rusqlite::{Connection, params};
 
-use crate::batch::{Batch, SentPositions, told_message};
+use crate::batch::{Batch, Placed, Positions, told_message};
 use crate::error::SqlResult;
 
 /// Gives the events their places, writes what was put off and all that follows
@@ -19,13 +19,13 @@ pub(crate) fn write(
     put_off: Option<Batch>,
 ) -> SqlResult<Vec<Event>> {
     let allotment = Allotment::of(events, partitions, heads(connection, events, partitions)?);
-    let positions = SentPositions::of(&allotment.events);
-    let mut placed = HashMap::new();
+    let positions = Positions::of(&allotment);
+    let mut placed = Placed::default();
     if let Some(batch) = put_off {
         batch.write(connection, &positions)?;
         placed = batch.placed(&positions);
     }
-    insert_events(connection, &allotment.events, &placed)?;
+    insert_events(connection, &allotment.events, &placed.messages)?;
     let mut head = connection.prepare_cached("UPDATE log_partitions SET head = ?2 WHERE partition_id = ?1")?;
     for (partition, position) in &allotment.heads {
         head.execute(params![partition.get(), position.get()])?;
@@ -37,7 +37,9 @@ pub(crate) fn write(
          WHERE conversation_id = ?1 AND joined_position = 0",
     )?;
     for (conversation, positions) in &allotment.conversations {
-        last.execute(params![conversation.as_uuid(), positions.last.get()])?;
+        if !placed.conversations.contains(conversation) {
+            last.execute(params![conversation.as_uuid(), positions.last.get()])?;
+        }
         if let Some(position) = positions.joined {
             joined.execute(params![conversation.as_uuid(), position.get()])?;
         }

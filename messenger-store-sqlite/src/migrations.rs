@@ -41,6 +41,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     2 "presence" "0002_presence",
     3 "user_terms" "0003_user_terms",
     4 "one_index_for_messages" "0004_one_index_for_messages",
+    5 "message_keys" "0005_message_keys",
 ];
 
 #[cfg(test)]

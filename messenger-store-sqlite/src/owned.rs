@@ -11,7 +11,7 @@ use crate::error::SqlResult;
 pub(crate) struct Owned {
     pub(crate) connection: Connection,
     unit: Unit,
-    /// What changes when another connection writes.
+    /// Of what was there when it was last looked.
     version: Option<i64>,
 }
 
@@ -39,7 +39,9 @@ enum Unit {
 
 impl Owned {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, unit: Unit::None, version: None }
+        // From the start: what is read before the first write counts too.
+        let version = data_version(&connection).ok();
+        Self { connection, unit: Unit::None, version }
     }
 
     /// Begins a unit of work with this statement.
@@ -64,9 +66,7 @@ impl Owned {
     /// last unit of work, what the caller has read may be of before that.
     fn begin_writing(&mut self) -> StoreResult<()> {
         self.begin("BEGIN IMMEDIATE")?;
-        let version = self.work(|connection| {
-            Ok(connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get::<_, i64>(0))?)
-        })?;
+        let version = self.work(|connection| Ok(data_version(connection)?))?;
         match self.version.replace(version) {
             Some(before) if before != version => {
                 self.end();
@@ -116,6 +116,11 @@ impl Owned {
             tracing::error!(%error, "a transaction could not be rolled back");
         }
     }
+}
+
+/// What changes when another connection writes.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
 }
 
 fn failed_before() -> StoreError {

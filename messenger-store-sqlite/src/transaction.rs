@@ -29,7 +29,7 @@ pub(crate) struct SqliteTransaction {
 
 impl SqliteTransaction {
     pub(crate) fn new(reads: OwnedMutexGuard<Owned>, store: Arc<Inner>) -> Self {
-        Self { handle: Handle::for_transaction(reads, store.writer()), store }
+        Self { handle: Handle::for_transaction(reads, store.writer(), Arc::clone(&store.client_keys)), store }
     }
 }
 
@@ -59,7 +59,7 @@ impl Transaction for SqliteTransaction {
 
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         // With COMMIT, most often, so that a batch waits for the thread once.
-        self.handle.write_later(Batch::of(&rows)).await
+        self.handle.write_later(Batch::of(&rows, Arc::clone(&self.store.client_keys))).await
     }
 
     async fn commit(mut self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {
@@ -71,6 +71,9 @@ impl Transaction for SqliteTransaction {
         match committed.await {
             Ok(answer) => {
                 let (events, pages) = answer?;
+                if events.is_ok() {
+                    self.store.client_keys.commit();
+                }
                 self.handle.has_ended();
                 // While the turn is still ours: between two transactions.
                 self.store.checkpointer.after_commit(pages, Thresholds::DEFAULT, &self.handle);

@@ -13,6 +13,7 @@ use messenger_core::store::{
 use messenger_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::batch::Positions;
 use crate::by_ids::select_by_ids;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
@@ -260,7 +261,7 @@ impl ConversationRepository for Handle {
 
     async fn update_conversations(&mut self, conversations: &[Conversation]) -> StoreResult<()> {
         let conversations = conversations.to_vec();
-        self.change(move |connection| update_conversations(connection, &conversations)).await
+        self.change(move |connection| update_conversations(connection, &conversations, &Positions::default())).await
     }
 
     async fn delete_conversation(&mut self, id: ConversationId) -> StoreResult<()> {
@@ -321,9 +322,16 @@ fn conversations_by_id(connection: &Connection, ids: &[ConversationId]) -> SqlRe
     select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), conversation)
 }
 
-pub(crate) fn update_conversations(connection: &Connection, conversations: &[Conversation]) -> SqlResult<()> {
+/// Those whose last event is not known yet get it when it is.
+pub(crate) fn update_conversations(
+    connection: &Connection,
+    conversations: &[Conversation],
+    positions: &Positions,
+) -> SqlResult<()> {
     let mut update = connection.prepare_cached(
-        "UPDATE conversations SET title = ?2, members_count = ?3, last_seq = ?4, updated_at = ?5 WHERE id = ?1",
+        "UPDATE conversations SET title = ?2, members_count = ?3, last_seq = ?4, updated_at = ?5,
+                                  last_position = coalesce(?6, last_position)
+         WHERE id = ?1",
     )?;
     for conversation in conversations {
         let title = match &conversation.kind {
@@ -336,6 +344,7 @@ pub(crate) fn update_conversations(connection: &Connection, conversations: &[Con
             conversation.members_count,
             conversation.last_seq.get(),
             conversation.updated_at.as_millis(),
+            positions.last(conversation.id).map(Position::get),
         ])?;
         if updated == 0 {
             return Err(not_stored("the conversation"));

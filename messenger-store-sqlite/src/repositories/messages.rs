@@ -5,17 +5,18 @@ use messenger_core::clock::Timestamp;
 use messenger_core::cursor::Place;
 use messenger_core::event::{Partition, Position};
 use messenger_core::id::{ConversationId, MessageId, UserId};
-use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, PayloadHash, SentMessage, Seq};
+use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{MessageQueries, MessageRepository, OwnMessages, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::recent::recent_messages;
-use crate::batch::SentPositions;
+use crate::batch::Positions;
 use crate::by_ids::select_by_ids;
+use crate::client_keys::{ClientKeys, find_sent};
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
-use crate::rows::{MESSAGE_COLUMNS, message, message_columns};
+use crate::rows::{message, message_columns};
 
 #[async_trait]
 impl MessageQueries for Handle {
@@ -51,23 +52,11 @@ impl MessageQueries for Handle {
 
     async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>> {
         let keys: HashSet<_> = keys.iter().cloned().collect();
-        self.call(move |connection| {
-            let mut select = connection.prepare_cached(concat!(
-                "SELECT ",
-                message_columns!("m"),
-                ", m.payload_hash
-                 FROM messages m WHERE m.sender_id = ?1 AND m.conversation_id = ?2 AND m.client_id = ?3"
-            ))?;
-            let mut found = Vec::new();
-            for (sender, conversation, client_id) in keys {
-                let key = params![sender.as_uuid(), conversation.as_uuid(), client_id.as_str()];
-                let sent = select.query_row(key, |row| {
-                    let payload_hash = PayloadHash::from_stored(row.get(MESSAGE_COLUMNS)?);
-                    Ok(SentMessage { message: message(row)?, payload_hash })
-                });
-                found.extend(sent.optional()?);
-            }
-            Ok(found)
+        // What it has written itself, the writer does not remember yet.
+        let remembered = self.client_keys().filter(|_| !self.is_writing()).cloned();
+        self.call(move |connection| match remembered {
+            Some(remembered) => remembered.find_sent(connection, keys),
+            None => find_sent(connection, &keys),
         })
         .await
     }
@@ -140,7 +129,8 @@ impl MessageQueries for Handle {
 impl MessageRepository for Handle {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
         let messages = messages.to_vec();
-        self.change(move |connection| insert_messages(connection, &messages, &SentPositions::default())).await
+        let client_keys = self.client_keys().cloned().unwrap_or_default();
+        self.change(move |connection| insert_messages(connection, &client_keys, &messages, &Positions::default())).await
     }
 
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
@@ -203,15 +193,16 @@ fn messages_in(
 /// Those whose place in the log is not known yet get it when it is.
 pub(crate) fn insert_messages(
     connection: &Connection,
+    client_keys: &ClientKeys,
     messages: &[SentMessage],
-    positions: &SentPositions,
+    positions: &Positions,
 ) -> SqlResult<()> {
     let mut insert = connection.prepare_cached(
         "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
                                created_at, edited_at, deleted_at, sent_position)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
-    for SentMessage { message, payload_hash } in messages {
+    client_keys.take_each(connection, messages, |SentMessage { message, payload_hash }| {
         insert.execute(params![
             message.id.as_uuid(),
             message.conversation_id.as_uuid(),
@@ -224,10 +215,10 @@ pub(crate) fn insert_messages(
             message.created_at.as_millis(),
             message.edited_at.map(Timestamp::as_millis),
             message.deleted_at.map(Timestamp::as_millis),
-            positions.get(message).map(Position::get),
+            positions.sent(message).map(Position::get),
         ])?;
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 pub(crate) fn update_messages(connection: &Connection, messages: &[Message]) -> SqlResult<()> {

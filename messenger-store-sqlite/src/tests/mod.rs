@@ -1,6 +1,7 @@
 //! Tests that look inside. What every store must do is tested by the suite.
 
 mod checkpoints;
+mod client_keys;
 mod files;
 #[allow(dead_code, reason = "some of it is for the tests outside")]
 mod fixtures;

@@ -4,7 +4,7 @@ use messenger_core::conversation::Role;
 use messenger_core::event::{Audience, Event, Fact, Partition, Position};
 use messenger_core::message::Message;
 use messenger_core::page::Slice;
-use messenger_core::store::{BatchRows, Migrator as _, Store as _};
+use messenger_core::store::{BatchRows, Migrator as _, Store as _, StoreError, UniqueKey};
 use messenger_core::user::{DisplayName, User, UserQuery};
 
 use super::fixtures::{TestStore, conversation_id, event, group, membership, message, user, user_id};
@@ -73,6 +73,15 @@ async fn found(test: &TestStore) -> (Vec<Message>, Vec<Vec<Event>>) {
     (recent, events)
 }
 
+/// How many keys are in the table, and how many messages are not looked for there.
+fn keys(test: &TestStore) -> (i64, i64) {
+    let connection = rusqlite::Connection::open(test.path()).expect("opens");
+    let counts = "SELECT (SELECT count(*) FROM message_keys),
+                         (SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id
+                          WHERE m.seq > c.keyed_seq)";
+    connection.query_row(counts, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
+}
+
 #[tokio::test]
 async fn messages_of_an_older_version_are_found_in_the_log_like_newer_ones() {
     let test = TestStore::open().await.with_users(1).await;
@@ -90,6 +99,14 @@ async fn messages_of_an_older_version_are_found_in_the_log_like_newer_ones() {
     assert_eq!((written.0.len(), written.1[0].len()), (6, 9));
     let test = reopen_from(4, test).await;
     assert_eq!(found(&test).await, written);
+    assert_eq!(keys(&test), (6, 0), "all are in the table");
+    for n in 0..6 {
+        let conversation_id = conversation_id(50 + u128::from(n % 3 == 0));
+        let mut repeat = message(200, conversation_id, 9, user_id(1));
+        repeat.message.client_id = message(n + 100, conversation_id, 9, user_id(1)).message.client_id;
+        let refused = test.begin().await.messages().insert_messages(&[repeat]).await;
+        assert!(matches!(refused, Err(StoreError::Unique(UniqueKey::MessageClientId))), "{n}: {refused:?}");
+    }
     for n in 6..8 {
         send(&test, n).await;
     }
