@@ -47,8 +47,9 @@ struct State {
     latest: HashMap<Uuid, Latest>,
     /// Keys that were looked up in this turn and not found.
     absent: HashSet<Key>,
-    /// Whether a unit of work that writes was begun and not committed.
-    is_unfinished: bool,
+    /// Whether it may be what was never committed, or was before another
+    /// process's change.
+    is_in_doubt: bool,
     hasher: RandomState,
 }
 
@@ -66,28 +67,27 @@ impl ClientKeys {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Call it when a turn begins. What was not committed, or met another
-    /// process's change, leaves nothing to rely on.
+    /// Call it when a turn begins. What is in doubt is forgotten.
     pub(crate) fn begin(&self) {
         let mut state = self.lock();
         state.absent.clear();
-        if std::mem::take(&mut state.is_unfinished) {
+        if std::mem::take(&mut state.is_in_doubt) {
             state.latest.clear();
         }
     }
 
-    /// Call it before the first change of a turn.
-    pub(crate) fn write(&self) {
-        self.lock().is_unfinished = true;
+    /// Call it before each change, and before it is known whether another
+    /// process has made one.
+    pub(crate) fn doubt(&self) {
+        self.lock().is_in_doubt = true;
     }
 
-    /// Call it when the change is committed.
-    pub(crate) fn commit(&self) {
-        self.lock().is_unfinished = false;
+    /// Call it when all changes are committed, or there is none.
+    pub(crate) fn confirm(&self) {
+        self.lock().is_in_doubt = false;
     }
 
-    /// What was sent under these keys; for who has the turn and has written
-    /// nothing yet.
+    /// What was sent under these keys; for who has the turn.
     pub(crate) fn find_sent(&self, connection: &Connection, keys: HashSet<Key>) -> SqlResult<Vec<SentMessage>> {
         let mut state = self.lock();
         let mut found = Vec::new();

@@ -179,15 +179,15 @@ impl Handle {
         self.put_off.take()
     }
 
-    /// From here on everything goes to the thread.
+    /// From here on everything goes to the thread, with the file's lock.
     pub(crate) fn begin_writing(&mut self) -> StoreResult<()> {
-        if let Way::Turn(turn) = &mut self.way
-            && !turn.is_writing
-        {
-            turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
-            turn.is_writing = true;
-            turn.client_keys.write();
-            self.begin = Some(Begin::Write);
+        if let Way::Turn(turn) = &mut self.way {
+            turn.client_keys.doubt();
+            if !turn.is_writing {
+                turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
+                turn.is_writing = true;
+                self.begin = Some(Begin::Write);
+            }
         }
         Ok(())
     }

@@ -13,7 +13,8 @@
 //! served. Until one writes, it reads with a connection of its own: nobody else
 //! writes meanwhile, but for tools of other processes, whose writes are noticed
 //! as a conflict. From then on each call is one closure that is sent to the
-//! thread, and what a batch writes goes together with COMMIT.
+//! thread; a batch of more than a few is read for there too, by one, and what it
+//! writes goes together with COMMIT.
 //!
 //! Snapshots have a small pool of further connections, which the writer neither
 //! delays nor waits for (WAL). What an index and a limit bound is read where it
@@ -44,6 +45,7 @@
 //! ```
 
 mod batch;
+mod batch_state;
 mod by_ids;
 mod checkpoint;
 mod client_keys;

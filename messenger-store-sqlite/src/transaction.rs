@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use fail::fail_point;
 use messenger_core::event::{Event, NewEvent, PartitionCount};
 use messenger_core::store::{
-    BatchRows, ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, MessageRepository,
-    SessionRepository, StoreError, StoreResult, Transaction, UserRepository,
+    BatchKeys, BatchRows, BatchState, ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository,
+    MessageRepository, SessionRepository, StoreError, StoreResult, Transaction, UserRepository,
 };
 use rusqlite::Connection;
 use tokio::sync::OwnedMutexGuard;
@@ -57,6 +57,10 @@ impl Transaction for SqliteTransaction {
         &mut self.handle
     }
 
+    async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
+        self.handle.read_batch(keys).await
+    }
+
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         // With COMMIT, most often, so that a batch waits for the thread once.
         self.handle.write_later(Batch::of(&rows, Arc::clone(&self.store.client_keys))).await
@@ -72,7 +76,7 @@ impl Transaction for SqliteTransaction {
             Ok(answer) => {
                 let (events, pages) = answer?;
                 if events.is_ok() {
-                    self.store.client_keys.commit();
+                    self.store.client_keys.confirm();
                 }
                 self.handle.has_ended();
                 // While the turn is still ours: between two transactions.

@@ -313,7 +313,7 @@ impl ConversationRepository for Handle {
     }
 }
 
-fn conversations_by_id(connection: &Connection, ids: &[ConversationId]) -> SqlResult<Vec<Conversation>> {
+pub(crate) fn conversations_by_id(connection: &Connection, ids: &[ConversationId]) -> SqlResult<Vec<Conversation>> {
     let sql = concat!(
         "SELECT ",
         conversation_columns!("c"),
@@ -373,7 +373,7 @@ pub(crate) fn update_memberships(connection: &Connection, memberships: &[Members
     Ok(())
 }
 
-fn memberships_by_key(
+pub(crate) fn memberships_by_key(
     connection: &Connection,
     keys: &BTreeSet<(ConversationId, UserId)>,
 ) -> SqlResult<Vec<Membership>> {

@@ -18,36 +18,7 @@ use crate::rows::{USER_COLUMNS, descending, one_more, optional_time, presence_po
 impl FriendshipQueries for Handle {
     async fn find_pairs(&mut self, pairs: &[UserPair]) -> StoreResult<Vec<PairState>> {
         let pairs = pairs.to_vec();
-        self.call(move |connection| {
-            let mut select = connection.prepare_cached(
-                "SELECT r.requester_id, r.created_at, r.hidden, f.since, l.since, h.since
-                 FROM (SELECT ?1 AS low, ?2 AS high) p
-                 LEFT JOIN friend_requests r ON r.low_id = p.low AND r.high_id = p.high
-                 LEFT JOIN friendships f ON f.user_id = p.low AND f.friend_id = p.high
-                 LEFT JOIN blocks l ON l.blocker_id = p.low AND l.blocked_id = p.high
-                 LEFT JOIN blocks h ON h.blocker_id = p.high AND h.blocked_id = p.low",
-            )?;
-            let mut states = Vec::with_capacity(pairs.len());
-            for pair in pairs {
-                let state = select.query_row(params![pair.low().as_uuid(), pair.high().as_uuid()], |row| {
-                    let requester: Option<_> = row.get(0)?;
-                    let bond = match (requester, optional_time(row, 3)?) {
-                        (Some(requester), _) => Bond::Requested(PendingRequest {
-                            requester: UserId::from_uuid(requester),
-                            created_at: time(row, 1)?,
-                            visibility: if row.get(2)? { Visibility::Hidden } else { Visibility::Shown },
-                        }),
-                        (None, Some(since)) => Bond::Friends { since },
-                        (None, None) => Bond::None,
-                    };
-                    let (low_blocks_high, high_blocks_low) = (optional_time(row, 4)?, optional_time(row, 5)?);
-                    Ok(PairState { pair, bond, low_blocks_high, high_blocks_low })
-                })?;
-                states.push(state);
-            }
-            Ok(states)
-        })
-        .await
+        self.call(move |connection| pairs_by_key(connection, &pairs)).await
     }
 
     async fn list_friends(
@@ -231,6 +202,37 @@ impl FriendshipRepository for Handle {
         })
         .await
     }
+}
+
+/// What stands between the two of each pair.
+pub(crate) fn pairs_by_key(connection: &Connection, pairs: &[UserPair]) -> SqlResult<Vec<PairState>> {
+    let mut select = connection.prepare_cached(
+        "SELECT r.requester_id, r.created_at, r.hidden, f.since, l.since, h.since
+         FROM (SELECT ?1 AS low, ?2 AS high) p
+         LEFT JOIN friend_requests r ON r.low_id = p.low AND r.high_id = p.high
+         LEFT JOIN friendships f ON f.user_id = p.low AND f.friend_id = p.high
+         LEFT JOIN blocks l ON l.blocker_id = p.low AND l.blocked_id = p.high
+         LEFT JOIN blocks h ON h.blocker_id = p.high AND h.blocked_id = p.low",
+    )?;
+    let mut states = Vec::with_capacity(pairs.len());
+    for &pair in pairs {
+        let state = select.query_row(params![pair.low().as_uuid(), pair.high().as_uuid()], |row| {
+            let requester: Option<_> = row.get(0)?;
+            let bond = match (requester, optional_time(row, 3)?) {
+                (Some(requester), _) => Bond::Requested(PendingRequest {
+                    requester: UserId::from_uuid(requester),
+                    created_at: time(row, 1)?,
+                    visibility: if row.get(2)? { Visibility::Hidden } else { Visibility::Shown },
+                }),
+                (None, Some(since)) => Bond::Friends { since },
+                (None, None) => Bond::None,
+            };
+            let (low_blocks_high, high_blocks_low) = (optional_time(row, 4)?, optional_time(row, 5)?);
+            Ok(PairState { pair, bond, low_blocks_high, high_blocks_low })
+        })?;
+        states.push(state);
+    }
+    Ok(states)
 }
 
 fn apply(connection: &Connection, pair: UserPair, change: PairChange) -> SqlResult<()> {

@@ -22,15 +22,7 @@ use crate::rows::{message, message_columns};
 impl MessageQueries for Handle {
     async fn find_messages(&mut self, ids: &[MessageId]) -> StoreResult<Vec<Message>> {
         let ids = ids.to_vec();
-        self.call(move |connection| {
-            let sql = concat!(
-                "SELECT ",
-                message_columns!("m"),
-                " FROM messages m WHERE m.id IN (SELECT value FROM rarray(?1))"
-            );
-            select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), message)
-        })
-        .await
+        self.call(move |connection| messages_by_id(connection, &ids)).await
     }
 
     async fn find_messages_at(&mut self, places: &[(ConversationId, Seq)]) -> StoreResult<Vec<Message>> {
@@ -52,8 +44,7 @@ impl MessageQueries for Handle {
 
     async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>> {
         let keys: HashSet<_> = keys.iter().cloned().collect();
-        // What it has written itself, the writer does not remember yet.
-        let remembered = self.client_keys().filter(|_| !self.is_writing()).cloned();
+        let remembered = self.client_keys().cloned();
         self.call(move |connection| match remembered {
             Some(remembered) => remembered.find_sent(connection, keys),
             None => find_sent(connection, &keys),
@@ -137,6 +128,12 @@ impl MessageRepository for Handle {
         let messages = messages.to_vec();
         self.change(move |connection| update_messages(connection, &messages)).await
     }
+}
+
+pub(crate) fn messages_by_id(connection: &Connection, ids: &[MessageId]) -> SqlResult<Vec<Message>> {
+    let sql =
+        concat!("SELECT ", message_columns!("m"), " FROM messages m WHERE m.id IN (SELECT value FROM rarray(?1))");
+    select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), message)
 }
 
 /// The number of the last message, and the place of the last event.

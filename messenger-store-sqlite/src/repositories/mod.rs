@@ -7,10 +7,10 @@
 pub(crate) mod conversations;
 mod credentials;
 pub(crate) mod events;
-mod friendships;
+pub(crate) mod friendships;
 pub(crate) mod messages;
 mod recent;
 mod sessions;
 mod user_search;
 mod user_terms;
-mod users;
+pub(crate) mod users;

@@ -133,7 +133,7 @@ impl UserRepository for Handle {
     }
 }
 
-fn users_by_id(connection: &Connection, ids: &[UserId]) -> SqlResult<Vec<User>> {
+pub(crate) fn users_by_id(connection: &Connection, ids: &[UserId]) -> SqlResult<Vec<User>> {
     // By itself one is found in half the time that a list of one takes, and to
     // find oneself is the most frequent of all reads.
     if let [id] = ids {

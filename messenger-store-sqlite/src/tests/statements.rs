@@ -9,7 +9,7 @@ use messenger_core::event::{Audience, Fact, NewEvent, Partition, Position};
 use messenger_core::friendship::PairChange;
 use messenger_core::message::{MessageRange, SentMessage, Seq};
 use messenger_core::page::Slice;
-use messenger_core::store::{BatchRows, Transaction};
+use messenger_core::store::{BatchKeys, BatchRows, Transaction};
 use messenger_core::user::UserQuery;
 use rusqlite::trace::{TraceEvent, TraceEventCodes};
 
@@ -90,6 +90,16 @@ async fn what_is_frequent_runs_few_statements_whatever_its_size() {
         let each = ["was its key used?", "message", "conversation", "membership", "event"].len();
         assert_at_most(&mut writer, &format!("a batch of {size}"), once + each * size).await;
     }
+    // A few are read for elsewhere; of the many that nothing follows from, what
+    // was remembered still is.
+    look(&test, 8).await;
+    assert_eq!(ran(&mut writer).await, [""; 0]);
+    for _ in 0..2 {
+        look(&test, 100).await;
+        let once = ["BEGIN", "has another written?", "the conversations", "ROLLBACK"].len();
+        let each = ["membership", "was its key used?"].len();
+        assert_at_most(&mut writer, "what a batch of 100 depends on", once + each * 100).await;
+    }
 }
 
 async fn reads(tx: &mut dyn Transaction, writer: &mut Handle, size: u32) {
@@ -134,6 +144,21 @@ async fn reads(tx: &mut dyn Transaction, writer: &mut Handle, size: u32) {
     // next one's start is read, and the message before it is looked for.
     tx.messages().list_recent_messages(ada, page(size)).await.expect("reads");
     assert_at_most(writer, "recent messages", 1 + 2 * (size as usize + 1)).await;
+}
+
+/// Reads what a lane asks for so many sends, each to a group of its own, and
+/// writes nothing.
+async fn look(test: &TestStore, size: usize) {
+    let ids: Vec<_> = groups().take(size).map(|group| group.id).collect();
+    let keys = BatchKeys {
+        places: &ids.iter().map(|id| (*id, user_id(1))).collect::<Vec<_>>(),
+        sent: &ids.iter().map(|id| (user_id(1), *id, client_id("new"))).collect::<Vec<_>>(),
+        ..BatchKeys::NOTHING
+    };
+    let mut tx = test.begin().await;
+    let state = tx.read_batch(keys).await.expect("reads");
+    assert_eq!((state.conversations.len(), state.memberships.len(), state.sent.len()), (size, size, 0));
+    tx.rollback().await.expect("rolls back");
 }
 
 /// What a lane writes for so many sends, each to a group of its own.

@@ -1,0 +1,85 @@
+//! What a batch depends on, read at once.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+
+use messenger_core::conversation::ConversationKind;
+use messenger_core::id::{ConversationId, MessageId, UserId};
+use messenger_core::store::{BatchKeys, BatchState, StoreResult};
+use rusqlite::Connection;
+
+use crate::client_keys::{ClientKeys, Key};
+use crate::error::SqlResult;
+use crate::handle::Handle;
+use crate::repositories::conversations::{conversations_by_id, memberships_by_key};
+use crate::repositories::friendships::pairs_by_key;
+use crate::repositories::messages::messages_by_id;
+use crate::repositories::users::users_by_id;
+
+/// Up to so many changes are read for in place. More are read for where they
+/// are written, with the file's lock: the pages are at hand there, which every
+/// commit takes from all other connections, and to wake the thread takes less.
+const FEW: usize = 8;
+
+impl Handle {
+    /// See [`Transaction::read_batch`](messenger_core::store::Transaction::read_batch).
+    pub(crate) async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
+        let client_keys = self.client_keys().cloned().unwrap_or_default();
+        let is_unchanged = !self.is_writing();
+        if keys.places.len() > FEW {
+            self.begin_writing()?;
+        }
+        let (keys, remembered) = (Keys::of(keys), Arc::clone(&client_keys));
+        let state = self.call(move |connection| keys.read(connection, &remembered)).await?;
+        if is_unchanged {
+            // Every change may be refused, and then nothing is committed.
+            client_keys.confirm();
+        }
+        Ok(state)
+    }
+}
+
+/// [`BatchKeys`] that may go to another thread, each once.
+struct Keys {
+    ids: Vec<ConversationId>,
+    places: BTreeSet<(ConversationId, UserId)>,
+    sent: HashSet<Key>,
+    messages: Vec<MessageId>,
+    spoken_in: HashSet<ConversationId>,
+}
+
+impl Keys {
+    fn of(keys: BatchKeys<'_>) -> Self {
+        let ids: BTreeSet<_> = keys.places.iter().map(|(id, _)| *id).collect();
+        Self {
+            ids: ids.into_iter().collect(),
+            places: keys.places.iter().copied().collect(),
+            sent: keys.sent.iter().cloned().collect(),
+            messages: keys.messages.to_vec(),
+            spoken_in: keys.spoken_in.iter().copied().collect(),
+        }
+    }
+
+    fn read(self, connection: &Connection, client_keys: &ClientKeys) -> SqlResult<BatchState> {
+        let conversations = conversations_by_id(connection, &self.ids)?;
+        let mut state = BatchState {
+            memberships: memberships_by_key(connection, &self.places)?,
+            sent: client_keys.find_sent(connection, self.sent)?,
+            ..BatchState::default()
+        };
+        if !self.messages.is_empty() {
+            state.messages = messages_by_id(connection, &self.messages)?;
+        }
+        let directs = conversations.iter().filter_map(|conversation| match conversation.kind {
+            ConversationKind::Direct(pair) if self.spoken_in.contains(&conversation.id) => Some(pair),
+            _ => None,
+        });
+        let pairs: Vec<_> = directs.collect();
+        if !pairs.is_empty() {
+            let both: Vec<_> = pairs.iter().flat_map(|pair| pair.both()).collect();
+            state.pairs = pairs_by_key(connection, &pairs)?;
+            state.users = users_by_id(connection, &both)?;
+        }
+        Ok(BatchState { conversations, ..state })
+    }
+}
