@@ -16,9 +16,9 @@ use crate::repositories::friendships::pairs_by_key;
 use crate::repositories::messages::messages_by_id;
 use crate::repositories::users::users_by_id;
 
-/// Up to so many changes are read for in place. More are read for where they
-/// are written, with the file's lock: the pages are at hand there, which every
-/// commit takes from all other connections, and to wake the thread takes less.
+/// Up to so many memberships are read in place. More are read where the batch is
+/// written, with the file's lock: the pages are at hand there, which every commit
+/// takes from all other connections, and to wake the thread takes less.
 const FEW: usize = 8;
 
 impl Handle {
@@ -32,7 +32,8 @@ impl Handle {
         let (keys, remembered) = (Keys::of(keys), Arc::clone(&client_keys));
         let state = self.call(move |connection| keys.read(connection, &remembered)).await?;
         if is_unchanged {
-            // Every change may be refused, and then nothing is committed.
+            // It was learnt from what is committed, whatever follows from it: all
+            // of the batch may be refused.
             client_keys.confirm();
         }
         Ok(state)

@@ -23,10 +23,15 @@ use crate::rows::{MESSAGE_COLUMNS, message, message_columns};
 /// A sender, where, and the client id.
 pub(crate) type Key = (UserId, ConversationId, ClientId);
 
-/// After how many messages of a conversation their keys are written, and up to
-/// as many more: not of all conversations in the same batch.
+/// After how many messages of a conversation their keys are written: so many,
+/// and up to [`SPREAD`] more, for not all conversations to have it done at once.
 const WRITE_AFTER: usize = 96;
 const SPREAD: usize = 64;
+
+/// Of how many conversations at most keys are written together, each of which
+/// takes some tenths of a millisecond. The others have their turn when the next
+/// message is stored.
+const AT_ONCE: usize = 16;
 
 /// How many messages found without their keys are worth writing them at once.
 /// They were not remembered, and may not be the next time.
@@ -47,9 +52,9 @@ struct State {
     latest: HashMap<Uuid, Latest>,
     /// Keys that were looked up in this turn and not found.
     absent: HashSet<Key>,
-    /// Whether it may be what was never committed, or was before another
-    /// process's change.
-    is_in_doubt: bool,
+    /// Of which conversations something was learnt in this turn that may never
+    /// be committed.
+    learnt: HashSet<Uuid>,
     hasher: RandomState,
 }
 
@@ -67,24 +72,29 @@ impl ClientKeys {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Call it when a turn begins. What is in doubt is forgotten.
+    /// Call it when a turn begins. What the last one learnt and did not confirm
+    /// is forgotten.
     pub(crate) fn begin(&self) {
-        let mut state = self.lock();
+        let state = &mut *self.lock();
         state.absent.clear();
-        if std::mem::take(&mut state.is_in_doubt) {
-            state.latest.clear();
+        for conversation in state.learnt.drain() {
+            state.latest.remove(&conversation);
         }
     }
 
-    /// Call it before each change, and before it is known whether another
-    /// process has made one.
-    pub(crate) fn doubt(&self) {
-        self.lock().is_in_doubt = true;
+    /// Call it when what was learnt is committed.
+    pub(crate) fn confirm(&self) {
+        self.lock().learnt.clear();
     }
 
-    /// Call it when all changes are committed, or there is none.
-    pub(crate) fn confirm(&self) {
-        self.lock().is_in_doubt = false;
+    /// Call it when another process has written.
+    pub(crate) fn forget_all(&self) {
+        self.lock().latest.clear();
+    }
+
+    /// Call it when a conversation is deleted.
+    pub(crate) fn forget(&self, conversation: ConversationId) {
+        self.lock().latest.remove(&conversation.as_uuid());
     }
 
     /// What was sent under these keys; for who has the turn.
@@ -115,7 +125,7 @@ impl ClientKeys {
             }
             insert(sent)?;
         }
-        due.into_iter().try_for_each(|conversation| state.write_keys(connection, conversation))
+        due.into_iter().take(AT_ONCE).try_for_each(|conversation| state.write_keys(connection, conversation))
     }
 }
 
@@ -149,6 +159,7 @@ impl State {
             }
             self.latest.insert(id, read);
         }
+        self.learnt.insert(id);
         Ok(self.latest.get_mut(&id))
     }
 
@@ -212,16 +223,21 @@ impl State {
         Ok(latest.messages >= WRITE_AFTER + usize::from(conversation.as_uuid().as_bytes()[15]) % SPREAD)
     }
 
-    /// Writes the keys of all messages that a conversation has by now.
+    /// Writes the keys of all messages that a conversation has by now. Should
+    /// another process have stored one twice, the first message keeps the key.
     fn write_keys(&mut self, connection: &Connection, conversation: Uuid) -> SqlResult<()> {
-        connection
+        let written = connection
             .prepare_cached(
                 "INSERT INTO message_keys (conversation_id, client_id, sender_id, seq)
                  SELECT m.conversation_id, m.client_id, m.sender_id, m.seq
                  FROM conversations c CROSS JOIN messages m ON m.conversation_id = c.id AND m.seq > c.keyed_seq
-                 WHERE c.id = ?1 AND m.client_id IS NOT NULL",
+                 WHERE c.id = ?1 AND m.client_id IS NOT NULL ORDER BY m.seq
+                 ON CONFLICT DO NOTHING",
             )?
             .execute([conversation])?;
+        if self.latest.get(&conversation).is_some_and(|latest| latest.hashes.len() > written) {
+            tracing::error!(%conversation, "two messages of a sender have the same client id");
+        }
         let keyed_seq = connection
             .prepare_cached(
                 "UPDATE conversations SET keyed_seq = (SELECT max(seq) FROM messages WHERE conversation_id = ?1)

@@ -181,13 +181,12 @@ impl Handle {
 
     /// From here on everything goes to the thread, with the file's lock.
     pub(crate) fn begin_writing(&mut self) -> StoreResult<()> {
-        if let Way::Turn(turn) = &mut self.way {
-            turn.client_keys.doubt();
-            if !turn.is_writing {
-                turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
-                turn.is_writing = true;
-                self.begin = Some(Begin::Write);
-            }
+        if let Way::Turn(turn) = &mut self.way
+            && !turn.is_writing
+        {
+            turn.reads.as_mut().ok_or(NoAnswer)?.finish_reading()?;
+            turn.is_writing = true;
+            self.begin = Some(Begin::Write);
         }
         Ok(())
     }
@@ -214,8 +213,14 @@ impl Handle {
         // Dropping this future does not keep the job from being done, so it
         // has begun from here on.
         let (begin, put_off) = (self.begin.take(), self.put_off.take());
+        let client_keys = self.client_keys().cloned();
         self.run(move |owned| {
-            owned.begin_as(begin)?;
+            let begun = owned.begin_as(begin);
+            if let (Err(_), Some(client_keys)) = (&begun, client_keys) {
+                // Another process may have written.
+                client_keys.forget_all();
+            }
+            begun?;
             if let Some(batch) = put_off {
                 owned.work(|connection| batch.write(connection, &Positions::default()))?;
             }

@@ -12,7 +12,7 @@ pub(crate) struct Owned {
     pub(crate) connection: Connection,
     unit: Unit,
     /// Of what was there when it was last looked.
-    version: Option<i64>,
+    version: i64,
 }
 
 /// How a unit of work begins.
@@ -38,10 +38,10 @@ enum Unit {
 }
 
 impl Owned {
-    pub(crate) fn new(connection: Connection) -> Self {
+    pub(crate) fn new(connection: Connection) -> rusqlite::Result<Self> {
         // From the start: what is read before the first write counts too.
-        let version = data_version(&connection).ok();
-        Self { connection, unit: Unit::None, version }
+        let version = data_version(&connection)?;
+        Ok(Self { connection, unit: Unit::None, version })
     }
 
     /// Begins a unit of work with this statement.
@@ -67,13 +67,11 @@ impl Owned {
     fn begin_writing(&mut self) -> StoreResult<()> {
         self.begin("BEGIN IMMEDIATE")?;
         let version = self.work(|connection| Ok(data_version(connection)?))?;
-        match self.version.replace(version) {
-            Some(before) if before != version => {
-                self.end();
-                Err(StoreError::Conflict("another process has written".to_owned()))
-            }
-            _ => Ok(()),
+        if std::mem::replace(&mut self.version, version) != version {
+            self.end();
+            return Err(StoreError::Conflict("another process has written".to_owned()));
         }
+        Ok(())
     }
 
     /// Does a part of the unit of work.

@@ -91,9 +91,9 @@ impl SqliteStore {
         let writer = Worker::start("sqlite-writer".to_owned(), connection).map_err(io)?;
         let connection = open_serving(&path, options.busy_timeout).map_err(sqlite)?;
         let checkpointer = Checkpointer::start(connection).map_err(io)?;
-        let reads = open_reader(&path, options.busy_timeout).map(Owned::new).map_err(sqlite)?;
+        let reads = open_reader(&path, options.busy_timeout).and_then(Owned::new).map_err(sqlite)?;
         let readers = (0..options.readers.max(1))
-            .map(|_| open_reader(&path, options.busy_timeout).map(Owned::new).map_err(sqlite))
+            .map(|_| open_reader(&path, options.busy_timeout).and_then(Owned::new).map_err(sqlite))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             inner: Arc::new(Inner {

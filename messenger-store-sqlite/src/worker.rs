@@ -26,10 +26,10 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a thread of this name for the connection.
     pub(crate) fn start(name: String, connection: Connection) -> std::io::Result<Self> {
+        checkpoint::take_over(&connection);
+        let mut owned = Owned::new(connection).map_err(std::io::Error::other)?;
         let (sender, orders) = channel();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
-            checkpoint::take_over(&connection);
-            let mut owned = Owned::new(connection);
             while let Ok(Order::Do(job)) = orders.recv() {
                 // The job takes its answer's sender with it when it panics, so
                 // its caller learns of it; the thread goes on for the others.

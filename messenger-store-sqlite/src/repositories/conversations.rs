@@ -265,6 +265,9 @@ impl ConversationRepository for Handle {
     }
 
     async fn delete_conversation(&mut self, id: ConversationId) -> StoreResult<()> {
+        if let Some(client_keys) = self.client_keys() {
+            client_keys.forget(id);
+        }
         self.change(move |connection| {
             // Its messages and memberships go with it, by their foreign keys.
             connection.prepare_cached("DELETE FROM conversations WHERE id = ?1")?.execute([id.as_uuid()])?;
