@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use messenger_core::conversation::ConversationKind;
 use messenger_core::id::{ConversationId, MessageId, UserId};
-use messenger_core::store::{BatchKeys, BatchState, StoreResult};
+use messenger_core::store::{BatchKeys, BatchState, StoreResult, direct_pairs};
 use rusqlite::Connection;
 
 use crate::client_keys::{ClientKeys, Key};
@@ -40,13 +39,13 @@ impl Handle {
     }
 }
 
-/// [`BatchKeys`] that may go to another thread, each once.
+/// [`BatchKeys`] that may go to another thread.
 struct Keys {
     ids: Vec<ConversationId>,
     places: BTreeSet<(ConversationId, UserId)>,
     sent: HashSet<Key>,
     messages: Vec<MessageId>,
-    spoken_in: HashSet<ConversationId>,
+    spoken_in: Vec<ConversationId>,
 }
 
 impl Keys {
@@ -57,7 +56,7 @@ impl Keys {
             places: keys.places.iter().copied().collect(),
             sent: keys.sent.iter().cloned().collect(),
             messages: keys.messages.to_vec(),
-            spoken_in: keys.spoken_in.iter().copied().collect(),
+            spoken_in: keys.spoken_in.to_vec(),
         }
     }
 
@@ -71,11 +70,7 @@ impl Keys {
         if !self.messages.is_empty() {
             state.messages = messages_by_id(connection, &self.messages)?;
         }
-        let directs = conversations.iter().filter_map(|conversation| match conversation.kind {
-            ConversationKind::Direct(pair) if self.spoken_in.contains(&conversation.id) => Some(pair),
-            _ => None,
-        });
-        let pairs: Vec<_> = directs.collect();
+        let pairs = direct_pairs(&conversations, &self.spoken_in);
         if !pairs.is_empty() {
             let both: Vec<_> = pairs.iter().flat_map(|pair| pair.both()).collect();
             state.pairs = pairs_by_key(connection, &pairs)?;

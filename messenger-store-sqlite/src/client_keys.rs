@@ -133,10 +133,7 @@ impl ClientKeys {
 pub(crate) fn find_sent(connection: &Connection, keys: &HashSet<Key>) -> SqlResult<Vec<SentMessage>> {
     let mut found = Vec::new();
     for key in keys {
-        found.extend(match among_keyed(connection, key)? {
-            None => among_latest(connection, key)?,
-            sent => sent,
-        });
+        found.extend(find(connection, key, true)?);
     }
     Ok(found)
 }
@@ -192,10 +189,7 @@ impl State {
     fn find(&mut self, connection: &Connection, key: &Key) -> SqlResult<Option<SentMessage>> {
         let hash = self.hash(key.0, &key.2);
         let may_be_latest = self.latest(connection, key.1)?.is_some_and(|latest| latest.hashes.contains(&hash));
-        match among_keyed(connection, key)? {
-            None if may_be_latest => among_latest(connection, key),
-            sent => Ok(sent),
-        }
+        find(connection, key, may_be_latest)
     }
 
     /// Takes the key of a message that is about to be stored. True when the
@@ -246,6 +240,14 @@ impl State {
             .query_row([conversation], |row| row.get(0))?;
         self.latest.insert(conversation, Latest { keyed_seq, messages: 0, hashes: vec![] });
         Ok(())
+    }
+}
+
+/// The message of a key, looked for among the latest only if it may be there.
+fn find(connection: &Connection, key: &Key, may_be_latest: bool) -> SqlResult<Option<SentMessage>> {
+    match among_keyed(connection, key)? {
+        None if may_be_latest => among_latest(connection, key),
+        sent => Ok(sent),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{StoreResult, Transaction};
 use crate::conversation::{Conversation, ConversationKind, Membership};
-use crate::friendship::PairState;
+use crate::friendship::{PairState, UserPair};
 use crate::id::{ConversationId, MessageId, UserId};
 use crate::message::{ClientId, Message, SentMessage};
 use crate::user::User;
@@ -60,6 +60,16 @@ pub struct BatchRows<'a> {
     pub memberships: &'a [Membership],
 }
 
+/// The two of each direct conversation that is among `spoken_in`.
+pub fn direct_pairs(conversations: &[Conversation], spoken_in: &[ConversationId]) -> Vec<UserPair> {
+    let spoken_in: HashSet<_> = spoken_in.iter().collect();
+    let pairs = conversations.iter().filter_map(|conversation| match conversation.kind {
+        ConversationKind::Direct(pair) if spoken_in.contains(&conversation.id) => Some(pair),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 /// [`Transaction::read_batch`] by the methods that read one kind each.
 pub(super) async fn read_by_kinds<T: Transaction + ?Sized>(
     transaction: &mut T,
@@ -75,12 +85,7 @@ pub(super) async fn read_by_kinds<T: Transaction + ?Sized>(
     if !keys.messages.is_empty() {
         state.messages = transaction.messages().find_messages(keys.messages).await?;
     }
-    let spoken_in: HashSet<_> = keys.spoken_in.iter().collect();
-    let directs = state.conversations.iter().filter_map(|conversation| match conversation.kind {
-        ConversationKind::Direct(pair) if spoken_in.contains(&conversation.id) => Some(pair),
-        _ => None,
-    });
-    let pairs: Vec<_> = directs.collect();
+    let pairs = direct_pairs(&state.conversations, keys.spoken_in);
     if !pairs.is_empty() {
         state.pairs = transaction.friendships().find_pairs(&pairs).await?;
         let both: Vec<_> = pairs.iter().flat_map(|pair| [pair.low(), pair.high()]).collect();

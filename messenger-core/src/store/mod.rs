@@ -34,7 +34,7 @@ mod migration;
 mod sessions;
 mod users;
 
-pub use batch::{BatchKeys, BatchRows, BatchState};
+pub use batch::{BatchKeys, BatchRows, BatchState, direct_pairs};
 pub use board::{Heads, NodeHead, NodeState, Note, Post, SignalBoard, Standing};
 pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
