@@ -22,6 +22,7 @@
 //! off it, one that dies is taken for dead after
 //! [`PresenceOptions::lifetime`].
 
+mod crossings;
 mod notices;
 mod online;
 mod options;

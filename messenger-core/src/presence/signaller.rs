@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
+use super::crossings::Crossings;
 use super::notices::{Notes, Notices, Touched};
 use super::online::{Change, Online};
 use super::options::PresenceOptions;
@@ -45,6 +46,7 @@ pub(crate) struct Signaller {
     /// Who has a connection that was told nothing yet.
     ungreeted: BTreeSet<UserId>,
     touched: Touched,
+    crossings: Crossings,
     failures: u32,
 }
 
@@ -63,6 +65,7 @@ impl Signaller {
             pending: BTreeSet::new(),
             ungreeted: BTreeSet::new(),
             touched: Touched::default(),
+            crossings: Crossings::default(),
             failures: 0,
         };
         tokio::spawn(signaller.run())
@@ -148,9 +151,7 @@ impl Signaller {
         }
     }
 
-    /// A change of its members touches all members of a group only when it
-    /// makes the group large or small. By how much it changed since then is
-    /// counted, so none is missed when several changes are read at once.
+    /// Finds out whom the changes of conversations touch.
     async fn look_at_touched(&mut self, messenger: &Messenger) -> Result<()> {
         if self.touched.everybody {
             self.pending.extend(self.views.viewers());
@@ -159,10 +160,12 @@ impl Signaller {
             let ids: Vec<_> = self.touched.conversations.keys().copied().collect();
             let mut snapshot = messenger.read().await?;
             let found = snapshot.conversations().find_conversations(&ids).await?;
-            let near = found.iter().filter(|conversation| {
-                let changes = self.touched.conversations.get(&conversation.id).copied().unwrap_or_default();
-                conversation.is_group() && conversation.members_count <= MAX_MEMBERS_FOR_PRESENCE + changes
-            });
+            let now = Instant::now();
+            // Again if it fails below, which makes a group near that need not be.
+            for (conversation, changes) in &self.touched.conversations {
+                self.crossings.note(*conversation, *changes, now);
+            }
+            let near = found.iter().filter(|conversation| self.crossings.may_have_crossed(conversation));
             let near: Vec<_> = near.map(|conversation| conversation.id).collect();
             let members = snapshot.conversations().find_audiences(&near).await?;
             self.touched.users.extend(members.into_iter().map(|member| member.user_id));
