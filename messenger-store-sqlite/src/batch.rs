@@ -8,17 +8,18 @@ use messenger_core::conversation::{Conversation, Membership};
 use messenger_core::event::{Allotment, Audience, Event, Fact, Position};
 use messenger_core::id::{ConversationId, MessageId};
 use messenger_core::message::{Message, SentMessage};
-use messenger_core::store::BatchRows;
+use messenger_core::store::{BatchRows, StoreResult};
 use rusqlite::Connection;
 
-use crate::client_keys::ClientKeys;
 use crate::error::SqlResult;
-use crate::repositories::conversations::{update_conversations, update_memberships};
+use crate::handle::Handle;
+use crate::latest::Latest;
+use crate::repositories::conversation_rows::{update_conversations, update_last_places, update_memberships};
 use crate::repositories::messages::{insert_messages, update_messages};
 
 /// The rows of a batch.
 pub(crate) struct Batch {
-    client_keys: Arc<ClientKeys>,
+    latest: Arc<Latest>,
     sent: Vec<SentMessage>,
     messages: Vec<Message>,
     conversations: Vec<Conversation>,
@@ -57,6 +58,14 @@ pub(crate) struct Placed {
     pub(crate) conversations: HashSet<ConversationId>,
 }
 
+impl Handle {
+    /// Writes rows whose events are not known yet.
+    pub(crate) async fn write_now(&mut self, rows: &BatchRows<'_>) -> StoreResult<()> {
+        let batch = Batch::of(rows, self.latest().cloned().unwrap_or_default());
+        self.change(move |connection| batch.write(connection, &Positions::default())).await
+    }
+}
+
 /// The message that an event tells its conversation of.
 pub(crate) fn told_message(event: &Event) -> Option<(ConversationId, MessageId)> {
     match (event.event.audience, event.event.fact) {
@@ -70,9 +79,9 @@ pub(crate) fn told_message(event: &Event) -> Option<(ConversationId, MessageId)>
 }
 
 impl Batch {
-    pub(crate) fn of(rows: &BatchRows<'_>, client_keys: Arc<ClientKeys>) -> Self {
+    pub(crate) fn of(rows: &BatchRows<'_>, latest: Arc<Latest>) -> Self {
         Self {
-            client_keys,
+            latest,
             sent: rows.sent.to_vec(),
             messages: rows.messages.to_vec(),
             conversations: rows.conversations.to_vec(),
@@ -91,10 +100,14 @@ impl Batch {
         }
     }
 
+    /// In this order: messages are indexed from the last places, which their
+    /// conversations have to know by then.
     pub(crate) fn write(&self, connection: &Connection, positions: &Positions) -> SqlResult<()> {
-        insert_messages(connection, &self.client_keys, &self.sent, positions)?;
+        let mut stored = insert_messages(connection, &self.latest, &self.sent, positions)?;
         update_messages(connection, &self.messages)?;
-        update_conversations(connection, &self.conversations, positions)?;
-        update_memberships(connection, &self.memberships)
+        update_conversations(connection, &self.conversations, positions, &mut stored.last_places)?;
+        update_last_places(connection, &stored.last_places)?;
+        update_memberships(connection, &self.memberships)?;
+        self.latest.index(connection, &stored)
     }
 }

@@ -7,9 +7,10 @@ use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::store::{BatchKeys, BatchState, StoreResult, direct_pairs};
 use rusqlite::Connection;
 
-use crate::client_keys::{ClientKeys, Key};
+use crate::client_keys::Key;
 use crate::error::SqlResult;
 use crate::handle::Handle;
+use crate::latest::Latest;
 use crate::repositories::conversations::{conversations_by_id, memberships_by_key};
 use crate::repositories::friendships::pairs_by_key;
 use crate::repositories::messages::messages_by_id;
@@ -23,17 +24,17 @@ const FEW: usize = 8;
 impl Handle {
     /// See [`Transaction::read_batch`](messenger_core::store::Transaction::read_batch).
     pub(crate) async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
-        let client_keys = self.client_keys().cloned().unwrap_or_default();
+        let latest = self.latest().cloned().unwrap_or_default();
         let is_unchanged = !self.is_writing();
         if keys.places.len() > FEW {
             self.begin_writing()?;
         }
-        let (keys, remembered) = (Keys::of(keys), Arc::clone(&client_keys));
+        let (keys, remembered) = (Keys::of(keys), Arc::clone(&latest));
         let state = self.call(move |connection| keys.read(connection, &remembered)).await?;
         if is_unchanged {
             // It was learnt from what is committed, whatever follows from it: all
             // of the batch may be refused.
-            client_keys.confirm();
+            latest.confirm();
         }
         Ok(state)
     }
@@ -60,11 +61,11 @@ impl Keys {
         }
     }
 
-    fn read(self, connection: &Connection, client_keys: &ClientKeys) -> SqlResult<BatchState> {
+    fn read(self, connection: &Connection, latest: &Latest) -> SqlResult<BatchState> {
         let conversations = conversations_by_id(connection, &self.ids)?;
         let mut state = BatchState {
             memberships: memberships_by_key(connection, &self.places)?,
-            sent: client_keys.find_sent(connection, self.sent)?,
+            sent: latest.find_sent(connection, self.sent)?,
             ..BatchState::default()
         };
         if !self.messages.is_empty() {

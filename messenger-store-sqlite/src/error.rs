@@ -88,8 +88,7 @@ fn unique_key(message: &str) -> UniqueKey {
         "conversations.direct_low, conversations.direct_high" => UniqueKey::DirectConversation,
         "conversations.created_by, conversations.client_id" => UniqueKey::GroupClientId,
         "memberships.conversation_id, memberships.user_id" => UniqueKey::Membership,
-        "message_keys.conversation_id, message_keys.client_id, message_keys.sender_id" => UniqueKey::MessageClientId,
-        "messages.conversation_id, messages.seq" => UniqueKey::MessageSeq,
+        "message_places.conversation_id, message_places.seq" => UniqueKey::MessageSeq,
         "friend_requests.low_id, friend_requests.high_id"
         | "friendships.user_id, friendships.friend_id"
         | "blocks.blocker_id, blocks.blocked_id" => UniqueKey::Friendship,

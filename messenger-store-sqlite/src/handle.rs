@@ -8,8 +8,8 @@ use rusqlite::Connection;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::batch::{Batch, Positions};
-use crate::client_keys::ClientKeys;
 use crate::error::SqlResult;
+use crate::latest::Latest;
 use crate::owned::{Begin, Owned};
 use crate::readers::Lent;
 use crate::worker::{Job, Order, Worker};
@@ -42,7 +42,7 @@ struct Turn {
     // Taken when this is dropped.
     reads: Option<OwnedMutexGuard<Owned>>,
     orders: Sender<Order>,
-    client_keys: Arc<ClientKeys>,
+    latest: Arc<Latest>,
     /// Whether the thread has, or is about to have, something to undo.
     is_writing: bool,
 }
@@ -80,13 +80,9 @@ impl Handle {
 
     /// The way of the transaction whose turn it is, to `writer` and to the
     /// connection that it reads with.
-    pub(crate) fn for_transaction(
-        reads: OwnedMutexGuard<Owned>,
-        writer: &Worker,
-        client_keys: Arc<ClientKeys>,
-    ) -> Self {
-        client_keys.begin();
-        let turn = Turn { reads: Some(reads), orders: writer.orders(), client_keys, is_writing: false };
+    pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker, latest: Arc<Latest>) -> Self {
+        latest.begin();
+        let turn = Turn { reads: Some(reads), orders: writer.orders(), latest, is_writing: false };
         Self::new(Way::Turn(turn), Some(Begin::Read))
     }
 
@@ -197,9 +193,9 @@ impl Handle {
     }
 
     /// What the writer remembers, for whoever has the turn.
-    pub(crate) fn client_keys(&self) -> Option<&Arc<ClientKeys>> {
+    pub(crate) fn latest(&self) -> Option<&Arc<Latest>> {
         match &self.way {
-            Way::Turn(turn) => Some(&turn.client_keys),
+            Way::Turn(turn) => Some(&turn.latest),
             Way::Thread(_) | Way::Here(_) => None,
         }
     }
@@ -213,12 +209,12 @@ impl Handle {
         // Dropping this future does not keep the job from being done, so it
         // has begun from here on.
         let (begin, put_off) = (self.begin.take(), self.put_off.take());
-        let client_keys = self.client_keys().cloned();
+        let latest = self.latest().cloned();
         self.run(move |owned| {
             let begun = owned.begin_as(begin);
-            if let (Err(_), Some(client_keys)) = (&begun, client_keys) {
+            if let (Err(_), Some(latest)) = (&begun, latest) {
                 // Another process may have written.
-                client_keys.forget_all();
+                latest.forget_all();
             }
             begun?;
             if let Some(batch) = put_off {

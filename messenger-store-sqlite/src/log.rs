@@ -108,10 +108,16 @@ fn place(
     position: Position,
 ) -> SqlResult<bool> {
     let mut update = connection.prepare_cached(
-        "UPDATE messages SET sent_position = ?3
-         WHERE id = ?2 AND conversation_id = ?1 AND sent_position IS NULL AND NOT EXISTS (
-             SELECT 1 FROM messages n
-             WHERE n.conversation_id = ?1 AND n.seq > messages.seq AND n.sent_position IS NOT NULL)",
+        "WITH RECURSIVE newer (place, previous, sent_position) AS (
+             SELECT m.place, m.previous, m.sent_position
+             FROM conversations c CROSS JOIN messages m ON m.place = c.last_place
+             WHERE c.id = ?1 AND m.place > (SELECT place FROM messages WHERE id = ?2)
+             UNION ALL
+             SELECT m.place, m.previous, m.sent_position FROM newer CROSS JOIN messages m ON m.place = newer.previous
+             WHERE newer.sent_position IS NULL AND m.place > (SELECT place FROM messages WHERE id = ?2))
+         UPDATE messages SET sent_position = ?3
+         WHERE id = ?2 AND conversation_id = ?1 AND sent_position IS NULL
+           AND NOT EXISTS (SELECT 1 FROM newer WHERE sent_position IS NOT NULL)",
     )?;
     Ok(update.execute(params![conversation.as_uuid(), message.as_uuid(), position.get()])? == 1)
 }

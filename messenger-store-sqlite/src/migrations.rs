@@ -42,6 +42,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     3 "user_terms" "0003_user_terms",
     4 "one_index_for_messages" "0004_one_index_for_messages",
     5 "message_keys" "0005_message_keys",
+    6 "message_places" "0006_message_places",
 ];
 
 #[cfg(test)]

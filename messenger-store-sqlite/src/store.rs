@@ -13,10 +13,10 @@ use messenger_core::store::{
 use tokio::sync::Mutex as FairMutex;
 
 use crate::checkpoint::Checkpointer;
-use crate::client_keys::ClientKeys;
 use crate::connection::{absolute, create_file, open_reader, open_serving, open_writer};
 use crate::error::from_commit;
 use crate::handle::Handle;
+use crate::latest::Latest;
 use crate::lock::ServerLock;
 use crate::migrator::SqliteMigrator;
 use crate::options::{OpenError, SqliteOptions};
@@ -44,7 +44,7 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     writer: Worker,
     pub(crate) checkpointer: Checkpointer,
-    pub(crate) client_keys: Arc<ClientKeys>,
+    pub(crate) latest: Arc<Latest>,
     /// Whose turn it is to write; with the connection that they read with.
     turn: Arc<FairMutex<Owned>>,
     // The last field, so that it is released when all connections are closed.
@@ -102,7 +102,7 @@ impl SqliteStore {
                 readers: Readers::new(readers),
                 writer,
                 checkpointer,
-                client_keys: Arc::default(),
+                latest: Arc::default(),
                 turn: Arc::new(FairMutex::new(reads)),
                 _lock: lock,
             }),

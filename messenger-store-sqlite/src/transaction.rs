@@ -29,7 +29,7 @@ pub(crate) struct SqliteTransaction {
 
 impl SqliteTransaction {
     pub(crate) fn new(reads: OwnedMutexGuard<Owned>, store: Arc<Inner>) -> Self {
-        Self { handle: Handle::for_transaction(reads, store.writer(), Arc::clone(&store.client_keys)), store }
+        Self { handle: Handle::for_transaction(reads, store.writer(), Arc::clone(&store.latest)), store }
     }
 }
 
@@ -63,7 +63,7 @@ impl Transaction for SqliteTransaction {
 
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
         // With COMMIT, most often, so that a batch waits for the thread once.
-        self.handle.write_later(Batch::of(&rows, Arc::clone(&self.store.client_keys))).await
+        self.handle.write_later(Batch::of(&rows, Arc::clone(&self.store.latest))).await
     }
 
     async fn commit(mut self: Box<Self>, events: &[NewEvent]) -> StoreResult<Vec<Event>> {
@@ -76,7 +76,7 @@ impl Transaction for SqliteTransaction {
             Ok(answer) => {
                 let (events, pages) = answer?;
                 if events.is_ok() {
-                    self.store.client_keys.confirm();
+                    self.store.latest.confirm();
                 }
                 self.handle.has_ended();
                 // While the turn is still ours: between two transactions.

@@ -123,21 +123,45 @@ async fn histories(ground: &Ground, messenger: &Messenger, user: UserId, options
     Ok(pages)
 }
 
+/// How many of a conversation's messages have their places not in SQLite's table:
+/// as many as there are on average.
+const LATEST: u64 = 64;
+
 fn statements(ground: &Ground, id: ConversationId, user: UserId, count: u64, body_bytes: usize) -> String {
     let (id, user, body) = (sql::hex(id.as_uuid()), sql::hex(user.as_uuid()), "m".repeat(body_bytes));
     let (hash, Numbers { expression, tables }) = ("00".repeat(32), Numbers::below(count));
-    // Both conversations' ids differ by what comes before the number.
-    let message_id = match ground {
-        Ground::Sqlite(_) => format!("unhex(printf('%016X%016X', {count}, numbers.n))"),
-        Ground::MySql(_) => format!("UNHEX(CONCAT(LPAD(HEX({count}), 16, '0'), LPAD(HEX(numbers.n), 16, '0')))"),
+    // Both conversations' ids differ by what comes before the number. SQLite's
+    // store says where each message is, and has the places of the latest ones
+    // not in their table.
+    let (columns, values, rest) = match ground {
+        Ground::Sqlite(_) => (
+            "id, place, previous",
+            format!(
+                "unhex(printf('%016X%016X', {count}, numbers.n)),
+                 (SELECT coalesce(max(place), 0) FROM messages) + numbers.n + 1,
+                 iif(numbers.n, (SELECT coalesce(max(place), 0) FROM messages) + numbers.n, 0)"
+            ),
+            format!(
+                "INSERT INTO message_places (conversation_id, seq, place)
+                 SELECT conversation_id, seq, place FROM messages
+                 WHERE conversation_id = X'{id}' AND seq <= {count} - {LATEST};
+                 UPDATE conversations
+                 SET indexed_seq = {count} - {LATEST}, last_place = (SELECT max(place) FROM messages)
+                 WHERE id = X'{id}';"
+            ),
+        ),
+        Ground::MySql(_) => {
+            ("id", format!("UNHEX(CONCAT(LPAD(HEX({count}), 16, '0'), LPAD(HEX(numbers.n), 16, '0')))"), String::new())
+        }
     };
     format!(
-        "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
+        "INSERT INTO messages ({columns}, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
                                created_at, edited_at, deleted_at)
-         SELECT {message_id}, X'{id}', numbers.n + 1, X'{user}', '{body}', NULL, X'{hash}', NULL, numbers.n, NULL, NULL
+         SELECT {values}, X'{id}', numbers.n + 1, X'{user}', '{body}', NULL, X'{hash}', NULL, numbers.n, NULL, NULL
          FROM (SELECT {expression} AS n FROM {tables}) numbers WHERE numbers.n < {count};
          UPDATE conversations SET last_seq = {count} WHERE id = X'{id}';
-         UPDATE memberships SET read_seq = {count} WHERE conversation_id = X'{id}';"
+         UPDATE memberships SET read_seq = {count} WHERE conversation_id = X'{id}';
+         {rest}"
     )
 }
 

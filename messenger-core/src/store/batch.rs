@@ -60,6 +60,11 @@ pub struct BatchRows<'a> {
     pub memberships: &'a [Membership],
 }
 
+impl BatchRows<'_> {
+    /// No rows, to be filled in.
+    pub const NOTHING: Self = Self { sent: &[], messages: &[], conversations: &[], memberships: &[] };
+}
+
 /// The two of each direct conversation that is among `spoken_in`.
 pub fn direct_pairs(conversations: &[Conversation], spoken_in: &[ConversationId]) -> Vec<UserPair> {
     let spoken_in: HashSet<_> = spoken_in.iter().collect();

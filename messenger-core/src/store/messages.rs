@@ -96,9 +96,10 @@ pub trait MessageQueries: Send {
 /// Changes messages.
 #[async_trait]
 pub trait MessageRepository: MessageQueries {
-    /// Stores messages, all or none. A client id that the sender has used in
-    /// the conversation is `Unique(MessageClientId)`, a taken number
-    /// `Unique(MessageSeq)`.
+    /// Stores messages, all or none; those of a conversation in the order of
+    /// their numbers. A client id that the sender has used in the conversation is
+    /// `Unique(MessageClientId)`, a taken number `Unique(MessageSeq)`; a store may
+    /// take one that was passed for taken.
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()>;
 
     /// Writes `body`, `edited_at` and `deleted_at` of stored messages. Whoever

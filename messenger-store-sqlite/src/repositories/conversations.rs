@@ -1,22 +1,22 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use messenger_core::conversation::{Conversation, ConversationKind, Group, Membership, Role};
+use messenger_core::conversation::{Conversation, ConversationKind, Membership, Role};
 use messenger_core::event::Position;
 use messenger_core::friendship::UserPair;
 use messenger_core::id::{ConversationId, UserId};
 use messenger_core::message::ClientId;
 use messenger_core::page::{Rows, Slice, TimeKey};
 use messenger_core::store::{
-    AudienceMember, ConversationQueries, ConversationRepository, ConversationStream, StoreResult,
+    AudienceMember, BatchRows, ConversationQueries, ConversationRepository, ConversationStream, StoreResult,
 };
 use messenger_core::user::User;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use crate::batch::Positions;
 use crate::by_ids::select_by_ids;
-use crate::error::{SqlResult, not_stored};
+use crate::error::SqlResult;
 use crate::handle::Handle;
+use crate::places::with_latest;
 use crate::rows::{
     CONVERSATION_COLUMNS, USER_COLUMNS, ascending, conversation, conversation_columns, descending, membership,
     membership_columns, one_more, user, user_columns,
@@ -260,17 +260,23 @@ impl ConversationRepository for Handle {
     }
 
     async fn update_conversations(&mut self, conversations: &[Conversation]) -> StoreResult<()> {
-        let conversations = conversations.to_vec();
-        self.change(move |connection| update_conversations(connection, &conversations, &Positions::default())).await
+        self.write_now(&BatchRows { conversations, ..BatchRows::NOTHING }).await
     }
 
     async fn delete_conversation(&mut self, id: ConversationId) -> StoreResult<()> {
-        if let Some(client_keys) = self.client_keys() {
-            client_keys.forget(id);
-        }
+        let latest = self.latest().cloned().unwrap_or_default();
         self.change(move |connection| {
-            // Its messages and memberships go with it, by their foreign keys.
+            connection
+                .prepare_cached(concat!(
+                    with_latest!(),
+                    "DELETE FROM messages WHERE place IN (
+                         SELECT place FROM latest
+                         UNION ALL SELECT place FROM message_places WHERE conversation_id = ?1)"
+                ))?
+                .execute([id.as_uuid()])?;
+            // All else that is its own goes with it, by foreign keys.
             connection.prepare_cached("DELETE FROM conversations WHERE id = ?1")?.execute([id.as_uuid()])?;
+            latest.forget(id);
             Ok(())
         })
         .await
@@ -301,8 +307,7 @@ impl ConversationRepository for Handle {
     }
 
     async fn update_memberships(&mut self, memberships: &[Membership]) -> StoreResult<()> {
-        let memberships = memberships.to_vec();
-        self.change(move |connection| update_memberships(connection, &memberships)).await
+        self.write_now(&BatchRows { memberships, ..BatchRows::NOTHING }).await
     }
 
     async fn delete_membership(&mut self, conversation: ConversationId, user: UserId) -> StoreResult<()> {
@@ -323,57 +328,6 @@ pub(crate) fn conversations_by_id(connection: &Connection, ids: &[ConversationId
         " FROM conversations c WHERE c.id IN (SELECT value FROM rarray(?1)) ORDER BY c.id"
     );
     select_by_ids(connection, sql, ids.iter().map(|id| id.as_uuid()), conversation)
-}
-
-/// Those whose last event is not known yet get it when it is.
-pub(crate) fn update_conversations(
-    connection: &Connection,
-    conversations: &[Conversation],
-    positions: &Positions,
-) -> SqlResult<()> {
-    let mut update = connection.prepare_cached(
-        "UPDATE conversations SET title = ?2, members_count = ?3, last_seq = ?4, updated_at = ?5,
-                                  last_position = coalesce(?6, last_position)
-         WHERE id = ?1",
-    )?;
-    for conversation in conversations {
-        let title = match &conversation.kind {
-            ConversationKind::Direct(_) => None,
-            ConversationKind::Group(Group { title, .. }) => Some(title.as_str()),
-        };
-        let updated = update.execute(params![
-            conversation.id.as_uuid(),
-            title,
-            conversation.members_count,
-            conversation.last_seq.get(),
-            conversation.updated_at.as_millis(),
-            positions.last(conversation.id).map(Position::get),
-        ])?;
-        if updated == 0 {
-            return Err(not_stored("the conversation"));
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn update_memberships(connection: &Connection, memberships: &[Membership]) -> SqlResult<()> {
-    let mut update = connection.prepare_cached(
-        "UPDATE memberships SET role = ?3, read_seq = ?4, own_after_read = ?5
-         WHERE conversation_id = ?1 AND user_id = ?2",
-    )?;
-    for membership in memberships {
-        let updated = update.execute(params![
-            membership.conversation_id.as_uuid(),
-            membership.user_id.as_uuid(),
-            membership.role.as_str(),
-            membership.read_seq.get(),
-            membership.own_after_read,
-        ])?;
-        if updated == 0 {
-            return Err(not_stored("the membership"));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn memberships_by_key(

@@ -8,10 +8,10 @@ use messenger_core::store::{EventQueries, LogIdentity, StoreError, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use uuid::Uuid;
 
+use super::events_by_message::events_by_message;
 use crate::error::SqlResult;
 use crate::handle::Handle;
 use crate::rows::{event, event_columns};
-use crate::search::first_after;
 
 #[async_trait]
 impl EventQueries for Handle {
@@ -75,7 +75,7 @@ impl EventQueries for Handle {
     ) -> StoreResult<Vec<Event>> {
         let anchors = anchors.to_vec();
         self.call_long(move |connection| {
-            // Messages have places in the log also where it was purged.
+            // Messages have positions in the log also where it was purged.
             let purged = connection
                 .prepare_cached("SELECT floor - 1 FROM log_partitions WHERE partition_id = ?1")?
                 .query_row([partition.get()], |row| row.get(0).map(Position::from_stored))
@@ -86,7 +86,7 @@ impl EventQueries for Handle {
             for (anchor, after) in anchors {
                 let range = Range { partition, after: after.max(purged), until, limit };
                 events_to(connection, anchor, range, &mut found)?;
-                events_by_message(connection, anchor, range, &mut found)?;
+                found.extend(events_by_message(connection, anchor, range)?);
             }
             found.sort_unstable_by_key(|event| event.position);
             found.truncate(limit as usize);
@@ -131,11 +131,11 @@ impl EventQueries for Handle {
 
 /// Up to `limit` events of a partition in `(after, until]`.
 #[derive(Clone, Copy)]
-struct Range {
-    partition: Partition,
-    after: Position,
-    until: Position,
-    limit: u32,
+pub(super) struct Range {
+    pub(super) partition: Partition,
+    pub(super) after: Position,
+    pub(super) until: Position,
+    pub(super) limit: u32,
 }
 
 /// What is addressed to one, but for what is found by its message.
@@ -151,41 +151,6 @@ fn events_to(connection: &Connection, anchor: Uuid, range: Range, found: &mut Ve
          ORDER BY position LIMIT ?5"
     ))?;
     let parameters = params![anchor, after.get(), until.get(), partition.get(), limit];
-    for event in select.query_map(parameters, event)? {
-        found.push(event?);
-    }
-    Ok(())
-}
-
-/// That messages were sent to a conversation, by its messages: their places in
-/// the log ascend with their seqs (I3, I4).
-fn events_by_message(
-    connection: &Connection,
-    conversation: Uuid,
-    range: Range,
-    found: &mut Vec<Event>,
-) -> SqlResult<()> {
-    let Range { partition, after, until, limit } = range;
-    let mut place = connection.prepare_cached(
-        "SELECT seq, sent_position > ?3 FROM messages
-         WHERE conversation_id = ?1 AND seq <= ?2 AND sent_position IS NOT NULL ORDER BY seq DESC LIMIT 1",
-    )?;
-    let mut is_after = |seq: i64| -> SqlResult<Option<(i64, bool)>> {
-        Ok(place.query_row(params![conversation, seq, after.get()], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
-    };
-    let Some((last, true)) = is_after(i64::MAX)? else { return Ok(()) };
-    let first = first_after(last, is_after)?;
-    let mut select = connection.prepare_cached(concat!(
-        "SELECT ",
-        event_columns!(),
-        " FROM events
-         WHERE partition_id = ?5 AND by_message = 1 AND audience_id = ?1 AND position IN (
-             SELECT sent_position FROM messages
-             WHERE conversation_id = ?1 AND seq >= ?2 AND sent_position > ?3 AND sent_position <= ?4
-             ORDER BY seq LIMIT ?6)
-         ORDER BY position"
-    ))?;
-    let parameters = params![conversation, first, after.get(), until.get(), partition.get(), limit];
     for event in select.query_map(parameters, event)? {
         found.push(event?);
     }

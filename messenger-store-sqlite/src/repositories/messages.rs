@@ -7,15 +7,17 @@ use messenger_core::event::{Partition, Position};
 use messenger_core::id::{ConversationId, MessageId, UserId};
 use messenger_core::message::{ClientId, Message, MessageBody, MessageRange, SentMessage, Seq};
 use messenger_core::page::{Rows, Slice, TimeKey};
-use messenger_core::store::{MessageQueries, MessageRepository, OwnMessages, StoreResult};
+use messenger_core::store::{BatchRows, MessageQueries, MessageRepository, OwnMessages, StoreResult};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::recent::recent_messages;
 use crate::batch::Positions;
 use crate::by_ids::select_by_ids;
-use crate::client_keys::{ClientKeys, find_sent};
+use crate::client_keys::find_sent;
 use crate::error::{SqlResult, not_stored};
 use crate::handle::Handle;
+use crate::latest::{Latest, Stored};
+use crate::places::with_latest;
 use crate::rows::{message, message_columns};
 
 #[async_trait]
@@ -28,10 +30,16 @@ impl MessageQueries for Handle {
     async fn find_messages_at(&mut self, places: &[(ConversationId, Seq)]) -> StoreResult<Vec<Message>> {
         let places: BTreeSet<_> = places.iter().copied().collect();
         self.call(move |connection| {
+            // Mostly they are the last ones.
             let mut select = connection.prepare_cached(concat!(
+                with_latest!(),
                 "SELECT ",
                 message_columns!("m"),
-                " FROM messages m WHERE m.conversation_id = ?1 AND m.seq = ?2"
+                " FROM messages m WHERE m.place = coalesce(
+                      (SELECT m.place FROM conversations c CROSS JOIN messages m ON m.place = c.last_place
+                       WHERE c.id = ?1 AND m.seq = ?2),
+                      (SELECT place FROM message_places WHERE conversation_id = ?1 AND seq = ?2),
+                      (SELECT place FROM latest WHERE seq = ?2))"
             ))?;
             let mut found = Vec::new();
             for (conversation, seq) in places {
@@ -44,7 +52,7 @@ impl MessageQueries for Handle {
 
     async fn find_sent(&mut self, keys: &[(UserId, ConversationId, ClientId)]) -> StoreResult<Vec<SentMessage>> {
         let keys: HashSet<_> = keys.iter().cloned().collect();
-        let remembered = self.client_keys().cloned();
+        let remembered = self.latest().cloned();
         self.call(move |connection| match remembered {
             Some(remembered) => remembered.find_sent(connection, keys),
             None => find_sent(connection, &keys),
@@ -104,9 +112,13 @@ impl MessageQueries for Handle {
     async fn count_each_sent_after(&mut self, keys: &[(ConversationId, UserId, Seq)]) -> StoreResult<Vec<i64>> {
         let keys = keys.to_vec();
         self.call(move |connection| {
-            let mut count = connection.prepare_cached(
-                "SELECT count(*) FROM messages WHERE conversation_id = ?1 AND seq > ?2 AND sender_id = ?3",
-            )?;
+            let mut count = connection.prepare_cached(concat!(
+                with_latest!(),
+                "SELECT (SELECT count(*) FROM latest CROSS JOIN messages m ON m.place = latest.place
+                         WHERE latest.seq > ?2 AND m.sender_id = ?3)
+                      + (SELECT count(*) FROM message_places i CROSS JOIN messages m ON m.place = i.place
+                         WHERE i.conversation_id = ?1 AND i.seq > ?2 AND m.sender_id = ?3)"
+            ))?;
             let counts = keys.iter().map(|(conversation, sender, seq)| {
                 count.query_row(params![conversation.as_uuid(), seq.get(), sender.as_uuid()], |row| row.get(0))
             });
@@ -119,14 +131,11 @@ impl MessageQueries for Handle {
 #[async_trait]
 impl MessageRepository for Handle {
     async fn insert_messages(&mut self, messages: &[SentMessage]) -> StoreResult<()> {
-        let messages = messages.to_vec();
-        let client_keys = self.client_keys().cloned().unwrap_or_default();
-        self.change(move |connection| insert_messages(connection, &client_keys, &messages, &Positions::default())).await
+        self.write_now(&BatchRows { sent: messages, ..BatchRows::NOTHING }).await
     }
 
     async fn update_messages(&mut self, messages: &[Message]) -> StoreResult<()> {
-        let messages = messages.to_vec();
-        self.change(move |connection| update_messages(connection, &messages)).await
+        self.write_now(&BatchRows { messages, ..BatchRows::NOTHING }).await
     }
 }
 
@@ -162,45 +171,50 @@ fn messages_in(
     range: MessageRange,
     limit: u32,
 ) -> SqlResult<Vec<Message>> {
-    let newest_before = concat!(
-        "SELECT ",
-        message_columns!("m"),
-        " FROM messages m WHERE m.conversation_id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3"
-    );
-    let oldest_after = concat!(
-        "SELECT ",
-        message_columns!("m"),
-        " FROM messages m WHERE m.conversation_id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3"
-    );
+    macro_rules! of_both {
+        ($limit:literal, $bound:literal, $order:literal) => {
+            concat!(
+                with_latest!("c.last_place", $limit),
+                "SELECT ",
+                message_columns!("m"),
+                " FROM (SELECT seq, place FROM latest WHERE seq ",
+                $bound,
+                " UNION ALL SELECT seq, place FROM message_places WHERE conversation_id = ?1 AND seq ",
+                $bound,
+                " ORDER BY seq ",
+                $order,
+                " LIMIT ?3) w CROSS JOIN messages m ON m.place = w.place"
+            )
+        };
+    }
     let (sql, bound) = match range {
-        MessageRange::Latest => (newest_before, i64::MAX),
-        MessageRange::Before(seq) => (newest_before, seq.get()),
-        MessageRange::After(seq) => (oldest_after, seq.get()),
+        MessageRange::Latest => (of_both!("LIMIT ?3", "<= ?2", "DESC"), i64::MAX),
+        MessageRange::Before(seq) => (of_both!("", "< ?2", "DESC"), seq.get()),
+        MessageRange::After(seq) => (of_both!("", "> ?2", "ASC"), seq.get()),
     };
     let mut messages = connection
         .prepare_cached(sql)?
         .query_map(params![conversation.as_uuid(), bound, limit], message)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    if !matches!(range, MessageRange::After(_)) {
-        messages.reverse();
-    }
+    messages.sort_unstable_by_key(|message| message.seq);
     Ok(messages)
 }
 
-/// Those whose place in the log is not known yet get it when it is.
+/// Those whose position in the log is not known yet get it when it is.
 pub(crate) fn insert_messages(
     connection: &Connection,
-    client_keys: &ClientKeys,
+    latest: &Latest,
     messages: &[SentMessage],
     positions: &Positions,
-) -> SqlResult<()> {
+) -> SqlResult<Stored> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO messages (id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
+        "INSERT INTO messages (previous, id, conversation_id, seq, sender_id, body, client_id, payload_hash, reply_to,
                                created_at, edited_at, deleted_at, sent_position)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?;
-    client_keys.take_each(connection, messages, |SentMessage { message, payload_hash }| {
+    latest.store_each(connection, messages, |SentMessage { message, payload_hash }, previous| {
         insert.execute(params![
+            previous,
             message.id.as_uuid(),
             message.conversation_id.as_uuid(),
             message.seq.get(),

@@ -4,9 +4,11 @@
 //! keys are single ids, in a loop where they are pairs. There is no server
 //! between here and the file, so a loop costs no round trips.
 
+pub(crate) mod conversation_rows;
 pub(crate) mod conversations;
 mod credentials;
 pub(crate) mod events;
+mod events_by_message;
 pub(crate) mod friendships;
 pub(crate) mod messages;
 mod recent;

@@ -80,17 +80,25 @@ async fn found(test: &TestStore) -> (Vec<Message>, Vec<Vec<Event>>) {
     (recent, events)
 }
 
-/// How many keys are in the table, and how many messages are not looked for there.
-fn keys(test: &TestStore) -> (i64, i64) {
+/// How many keys and places are in their tables, and of how many messages they
+/// are not.
+fn indexed(test: &TestStore) -> [i64; 3] {
     let connection = rusqlite::Connection::open(test.path()).expect("opens");
-    let counts = "SELECT (SELECT count(*) FROM message_keys),
+    let counts = "SELECT (SELECT count(*) FROM message_keys), (SELECT count(*) FROM message_places),
                          (SELECT count(*) FROM messages m JOIN conversations c ON c.id = m.conversation_id
-                          WHERE m.seq > c.keyed_seq)";
-    connection.query_row(counts, [], |row| Ok((row.get(0)?, row.get(1)?))).expect("counts")
+                          WHERE m.seq > c.indexed_seq)";
+    connection.query_row(counts, [], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?])).expect("counts")
 }
 
 #[tokio::test]
-async fn messages_of_an_older_version_are_found_in_the_log_like_newer_ones() {
+async fn messages_of_an_older_version_are_found_like_newer_ones() {
+    // Before their keys were in a table, and before their places were.
+    for version in [4, 5] {
+        assert_found_from(version).await;
+    }
+}
+
+async fn assert_found_from(version: u32) {
     let test = TestStore::open().await.with_users(1).await;
     let mut tx = test.begin().await;
     for group in [50, 51].map(|n| group(n, user_id(1))) {
@@ -104,9 +112,10 @@ async fn messages_of_an_older_version_are_found_in_the_log_like_newer_ones() {
     test.store.purge_events(Partition::from_stored(0), Position::from_stored(4)).await.expect("purges");
     let written = found(&test).await;
     assert_eq!((written.0.len(), written.1[0].len()), (6, 9));
-    let test = reopen_from(4, test).await;
+    assert_eq!(indexed(&test), [0, 0, 6]);
+    let test = reopen_from(version, test).await;
     assert_eq!(found(&test).await, written);
-    assert_eq!(keys(&test), (5, 0), "all are in the table");
+    assert_eq!(indexed(&test), [5, 6, 0], "all are in the tables");
     for n in [0, 1, 2, 3, 5] {
         let conversation_id = conversation_id(50 + u128::from(n % 3 == 0));
         let mut repeat = message(300, conversation_id, 9, user_id(1));
