@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::event::Fact;
 use crate::id::{SessionId, UserId};
 use crate::presence::Signal;
-use crate::service::events::{LogView, Progress};
+use crate::service::events::Progress;
 use crate::service::hydrate::hydrate;
 
 /// How many events one step of a replay reads.
@@ -215,7 +215,7 @@ impl Subscription {
             Phase::Joining(registration) => Some(registration.places.clone()),
             Phase::Replaying | Phase::Live(_) => None,
         };
-        let mut snapshot = self.messenger.read().await?;
+        let (mut snapshot, log) = self.messenger.read_log().await?;
         // Its end may lie before the cursor, where nothing tells of it again.
         // Registered is who reads this, so an end after it comes by the queue.
         if let (Phase::Joining(_), Some(session)) = (&self.phase, self.session)
@@ -224,7 +224,6 @@ impl Subscription {
             self.phase = Phase::Closed(CloseReason::SessionEnded);
             return Ok(());
         }
-        let log = LogView::read(&mut snapshot).await?;
         let cursor = self.cursor();
         match log.check(&mut snapshot, &cursor).await {
             Ok(()) => {}

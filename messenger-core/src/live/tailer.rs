@@ -20,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::event::{Event, Position};
 use crate::id::UserId;
 use crate::messenger::Inner;
-use crate::service::events::LogView;
 use crate::service::hydrate::hydrate;
 use crate::store::{Snapshot, StoreError};
 
@@ -210,8 +209,7 @@ fn news(mut events: Vec<Event>, place: Place, head: Position) -> Result<Option<V
 impl Places {
     /// Where a hub begins that has handed out nothing.
     pub(crate) async fn of_log(messenger: &Messenger) -> Result<(u64, Self)> {
-        let mut snapshot = messenger.read().await?;
-        let log = LogView::read(&mut snapshot).await?;
+        let (_, log) = messenger.read_log().await?;
         Ok((log.epoch(), log.places()))
     }
 }

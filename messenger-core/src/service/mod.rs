@@ -8,6 +8,7 @@ pub mod events;
 pub mod friendships;
 pub mod history;
 pub(crate) mod hydrate;
+pub(crate) mod log_view;
 pub mod members;
 pub mod messages;
 pub mod reading;

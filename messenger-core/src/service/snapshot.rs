@@ -6,15 +6,14 @@ use crate::error::Result;
 use crate::id::UserId;
 use crate::page::{Page, PageRequest};
 use crate::service::conversations::own_conversations;
-use crate::service::events::LogView;
 use crate::service::friendships::{blocks, friend_requests, friends};
 use crate::service::users::find_user;
 use crate::service::views::ConversationView;
 use crate::store::{Direction, Friend, FriendRequest};
 use crate::user::User;
 
-/// One consistent state of what a client shows, with the cursor that goes on
-/// from just there. Of every list it is the first page.
+/// One consistent state of what a client shows, with a cursor that goes on from
+/// there. Of every list it is the first page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientSnapshot {
     /// Ask for what happened after it.
@@ -34,12 +33,11 @@ pub struct ClientSnapshot {
 }
 
 impl Messenger {
-    /// Everything a client shows first. All of it is read from one state, so
-    /// nothing that happens after the cursor is in it, and nothing before is
-    /// missing.
+    /// Everything a client shows first. All of it is read from one state, in
+    /// which nothing that happened before the cursor is missing. What happens just
+    /// then may be in it and be told of after the cursor too, which does no harm.
     pub async fn client_snapshot(&self, viewer: UserId) -> Result<ClientSnapshot> {
-        let mut state = self.read().await?;
-        let log = LogView::read(&mut state).await?;
+        let (mut state, log) = self.read_log().await?;
         let first = PageRequest::default();
         Ok(ClientSnapshot {
             cursor: Cursor { epoch: log.epoch(), user_id: viewer, places: log.places() },
