@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use messenger_core::event::{Event, NewEvent, Partition, Position};
@@ -25,6 +26,18 @@ pub enum Fault {
     LosesCommits,
     /// Transactions are not begun until the store is mended; reading works.
     HangsOnChanges,
+}
+
+/// How long it takes at least for something that does not come, by the clock of
+/// a case's runtime: long enough for whatever does come on a slow machine.
+pub const HANG: Duration = Duration::from_secs(1);
+
+/// Lets time pass at once. So nothing is waited for in earnest, and nothing but
+/// what hangs takes long. For a runtime of one thread.
+pub(super) async fn skip(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }
 
 /// What no answer may ever show.
@@ -61,6 +74,7 @@ impl FaultyStore {
     /// Answers nothing until the store is mended; then it is too late.
     async fn hang(&self) -> StoreResult<()> {
         let mut fault = self.fault.subscribe();
+        skip(HANG).await;
         // The sender is this store's own, so it is there.
         let _ = fault.wait_for(Option::is_none).await;
         Err(unavailable())

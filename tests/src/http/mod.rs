@@ -26,7 +26,7 @@ pub use answer::Answer;
 pub use app::{SIGNING_KEY, TestApp};
 pub use client::{Anon, Client, PASSWORD, User};
 pub use contract::{Contract, Operation};
-pub use faulty_store::Fault;
+pub use faulty_store::{Fault, HANG};
 pub use request::Request;
 pub use runner::{Case, CaseFuture, Store, run};
 pub use schema::Schemas;

@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::app::TestApp;
 use super::contract::{Contract, Exchange};
+use super::faulty_store::{HANG, skip};
 
 /// No request takes longer; one that hangs fails by name.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
@@ -124,9 +125,7 @@ impl Request {
             None => request.finish(),
             Some(SentBody::Whole(bytes)) => request.header("content-length", bytes.len()).body(bytes),
             Some(SentBody::Chunked(bytes)) => request.body(Body::from_bytes_stream(pieces(&bytes))),
-            Some(SentBody::Stalled(bytes)) => {
-                request.body(Body::from_bytes_stream(pieces(&bytes).chain(futures_util::stream::pending())))
-            }
+            Some(SentBody::Stalled(bytes)) => request.body(Body::from_bytes_stream(pieces(&bytes).chain(stalling()))),
         };
         self.app.clock().tick();
         let answered = tokio::time::timeout(TIME_LIMIT, self.app.router().get_response(request)).await;
@@ -139,6 +138,14 @@ impl Request {
         }
         Answer { asked, status, headers, body }
     }
+}
+
+/// Nothing, and no end.
+fn stalling() -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send {
+    futures_util::stream::once(async {
+        skip(HANG).await;
+        std::future::pending().await
+    })
 }
 
 fn pieces(bytes: &[u8]) -> impl Stream<Item = std::io::Result<Vec<u8>>> + Send + use<> {

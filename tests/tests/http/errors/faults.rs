@@ -1,10 +1,8 @@
 //! What clients see of a store that fails. (That no internals show is checked
 //! with every answer.)
 
-use std::time::Duration;
-
 use messenger_http::AppOptions;
-use messenger_tests::http::{Client as _, Fault, Operation, TestApp};
+use messenger_tests::http::{Client as _, Fault, HANG, Operation, TestApp};
 use poem::http::Method;
 
 use super::fixture::{Fixture, operations};
@@ -18,9 +16,9 @@ cases! { "errors::faults":
     a_body_that_does_not_come_is_not_waited_for,
 }
 
-/// A fixture at an app that does not wait long.
+/// A fixture at an app that waits no longer than things hang.
 async fn impatient(app: TestApp) -> Fixture {
-    let options = AppOptions { request_timeout: Duration::from_millis(100), ..TestApp::options() };
+    let options = AppOptions { request_timeout: HANG, ..TestApp::options() };
     let mut fixture = Fixture::new(app).await;
     fixture.ada = fixture.ada.at(&fixture.app.with(options));
     fixture
