@@ -18,7 +18,7 @@ use crate::live::{Hub, Polling};
 use crate::password::PasswordHasher;
 use crate::presence::{Notices, PresenceOptions};
 use crate::session_cache::SessionCache;
-use crate::store::{Snapshot, Store, StoreError};
+use crate::store::{Snapshot, Store, StoreError, Transaction};
 use crate::token::SigningKeys;
 use crate::token_cache::TokenCache;
 
@@ -231,8 +231,16 @@ impl Messenger {
 
     /// A change, begun now.
     pub(crate) async fn begin(&self) -> Result<Change> {
-        let transaction = self.inner.store.begin().await?;
-        Ok(Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone()))
+        Ok(self.change_in(self.inner.store.begin().await?))
+    }
+
+    /// The change of a lane's batch, begun now.
+    pub(crate) async fn begin_batch(&self) -> Result<Change> {
+        Ok(self.change_in(self.inner.store.begin_batch().await?))
+    }
+
+    fn change_in(&self, transaction: Box<dyn Transaction>) -> Change {
+        Change::new(transaction, self.inner.clock.now(), self.inner.ids.clone())
     }
 
     /// The one way in which a change becomes durable.

@@ -16,9 +16,10 @@ use crate::repositories::friendships::pairs_by_key;
 use crate::repositories::messages::messages_by_id;
 use crate::repositories::users::users_by_id;
 
-/// Up to so many memberships are read in place. More are read where the batch is
-/// written, with the file's lock: the pages are at hand there, which every commit
-/// takes from all other connections, and to wake the thread takes less.
+/// Where to wake the writer's thread takes time, up to so many memberships are
+/// read without. More are read where the batch is written, with the file's lock:
+/// the pages are at hand there, which every commit takes from all other
+/// connections.
 const FEW: usize = 8;
 
 impl Handle {
@@ -26,7 +27,7 @@ impl Handle {
     pub(crate) async fn read_batch(&mut self, keys: BatchKeys<'_>) -> StoreResult<BatchState> {
         let latest = self.latest().cloned().unwrap_or_default();
         let is_unchanged = !self.is_writing();
-        if keys.places.len() > FEW {
+        if keys.places.len() > FEW || self.writes_here() {
             self.begin_writing()?;
         }
         let (keys, remembered) = (Keys::of(keys), Arc::clone(&latest));

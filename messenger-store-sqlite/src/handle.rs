@@ -5,14 +5,15 @@ use std::sync::mpsc::Sender;
 
 use messenger_core::store::{StoreError, StoreResult};
 use rusqlite::Connection;
-use tokio::sync::{OwnedMutexGuard, oneshot};
+use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Positions};
 use crate::error::SqlResult;
 use crate::latest::Latest;
 use crate::owned::{Begin, Owned};
 use crate::readers::Lent;
-use crate::worker::{Job, Order, Worker};
+use crate::turn::Turn;
+use crate::worker::{Job, Order};
 
 /// The way to a connection, and what the next unit of work on it begins with.
 pub(crate) struct Handle {
@@ -34,17 +35,6 @@ enum Way {
     Here(Option<Lent>),
     /// To both, for a transaction: what it reads before it writes is read here.
     Turn(Turn),
-}
-
-/// The right to write, which one transaction has at a time. So what a connection
-/// reads meanwhile is what the writer would read, until that one writes.
-struct Turn {
-    // Taken when this is dropped.
-    reads: Option<OwnedMutexGuard<Owned>>,
-    orders: Sender<Order>,
-    latest: Arc<Latest>,
-    /// Whether the thread has, or is about to have, something to undo.
-    is_writing: bool,
 }
 
 /// The connection's thread did not answer: it panicked over the job, or it has
@@ -78,11 +68,10 @@ impl Handle {
         Self { is_latest: true, ..Self::for_snapshot(lent) }
     }
 
-    /// The way of the transaction whose turn it is, to `writer` and to the
+    /// The way of the transaction whose turn it is, to the writer and to the
     /// connection that it reads with.
-    pub(crate) fn for_transaction(reads: OwnedMutexGuard<Owned>, writer: &Worker, latest: Arc<Latest>) -> Self {
-        latest.begin();
-        let turn = Turn { reads: Some(reads), orders: writer.orders(), latest, is_writing: false };
+    pub(crate) fn for_transaction(turn: Turn) -> Self {
+        turn.latest.begin();
         Self::new(Way::Turn(turn), Some(Begin::Read))
     }
 
@@ -175,7 +164,7 @@ impl Handle {
         self.put_off.take()
     }
 
-    /// From here on everything goes to the thread, with the file's lock.
+    /// From here on everything goes to the writer, with the file's lock.
     pub(crate) fn begin_writing(&mut self) -> StoreResult<()> {
         if let Way::Turn(turn) = &mut self.way
             && !turn.is_writing
@@ -185,6 +174,11 @@ impl Handle {
             self.begin = Some(Begin::Write);
         }
         Ok(())
+    }
+
+    /// Whether writing wakes no other thread.
+    pub(crate) fn writes_here(&self) -> bool {
+        matches!(&self.way, Way::Turn(turn) if turn.here.is_some())
     }
 
     /// Whether there is anything to undo.
@@ -234,6 +228,7 @@ impl Handle {
         match &mut self.way {
             Way::Here(here) => here.as_mut().ok_or(NoAnswer)?.owned().guarded(job).ok_or(NoAnswer),
             Way::Turn(turn) if !turn.is_writing => turn.reads.as_mut().ok_or(NoAnswer)?.guarded(job).ok_or(NoAnswer),
+            Way::Turn(Turn { here: Some(here), .. }) => here.guarded(job).ok_or(NoAnswer),
             Way::Thread(_) | Way::Turn(_) => {
                 let (answer, answered) = oneshot::channel();
                 self.send(Box::new(move |owned| {
@@ -266,27 +261,10 @@ impl Handle {
     }
 }
 
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let Some(mut reads) = self.reads.take() else { return };
-        if self.is_writing {
-            // Whoever gave up waiting has left work with the thread, a COMMIT
-            // perhaps. The next one is let in when that is done: what they read
-            // before would be of before it.
-            let end = move |owned: &mut Owned| {
-                owned.end();
-                drop(reads);
-            };
-            let _ = self.orders.send(Order::Do(Box::new(end)));
-        } else {
-            reads.end();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::Worker;
 
     fn worker() -> Worker {
         let connection = Connection::open_in_memory().expect("memory is there");
@@ -329,6 +307,22 @@ mod tests {
         assert!(matches!(handle.call(insert).await, Err(StoreError::Defect(_))), "outside of any unit");
         handle.run(begin).await.expect("answers").expect("begins");
         handle.call(insert).await.expect("all is undone");
+    }
+
+    #[tokio::test]
+    async fn who_may_block_writes_without_another_thread() {
+        let worker = worker();
+        let reads = Connection::open_in_memory().and_then(Owned::new).expect("memory is there");
+        let reads = Arc::new(tokio::sync::Mutex::new(reads));
+        let here = std::thread::current().id();
+        let written_on = async |turn| {
+            let mut handle = Handle::for_transaction(turn);
+            handle.change(|_| Ok(std::thread::current().id())).await.expect("answers")
+        };
+        let turn = Turn::new(reads.clone().lock_owned().await, &worker, Arc::default());
+        assert_ne!(written_on(turn).await, here);
+        let turn = Turn::new(reads.clone().lock_owned().await, &worker, Arc::default());
+        assert_eq!(written_on(turn.written_here(&worker)).await, here);
     }
 
     #[tokio::test]

@@ -68,6 +68,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod turn;
 mod worker;
 
 pub use migrator::SqliteMigrator;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use messenger_core::clock::Timestamp;
 use messenger_core::event::{Partition, PartitionCount, Position};
 use messenger_core::store::{
-    ConversationQueries, CredentialQueries, EventQueries, FriendshipQueries, MessageQueries, SessionQueries, Snapshot,
-    Store, StoreResult, Transaction, UserQueries,
+    ConversationQueries, CredentialQueries, EventQueries, FriendshipQueries, LaneThread, MessageQueries,
+    SessionQueries, Snapshot, Store, StoreResult, Transaction, UserQueries,
 };
 use tokio::sync::Mutex as FairMutex;
 
@@ -24,6 +24,7 @@ use crate::owned::Owned;
 use crate::readers::{Lent, Readers};
 use crate::repositories::events;
 use crate::transaction::SqliteTransaction;
+use crate::turn::Turn;
 use crate::worker::Worker;
 
 /// Everything in one SQLite file.
@@ -109,6 +110,12 @@ impl SqliteStore {
         })
     }
 
+    /// The turn to write. Tokio's mutex is fair: first come, first served.
+    async fn turn(&self) -> Turn {
+        let reads = self.inner.turn.clone().lock_owned().await;
+        Turn::new(reads, self.inner.writer(), Arc::clone(&self.inner.latest))
+    }
+
     /// The database file, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.inner.path
@@ -150,8 +157,15 @@ impl Store for SqliteStore {
     }
 
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
-        // Tokio's mutex is fair: first come, first served.
-        let turn = self.inner.turn.clone().lock_owned().await;
+        Ok(Box::new(SqliteTransaction::new(self.turn().await, self.inner.clone())))
+    }
+
+    fn lane_thread(&self) -> LaneThread {
+        LaneThread::Own
+    }
+
+    async fn begin_batch(&self) -> StoreResult<Box<dyn Transaction>> {
+        let turn = self.turn().await.written_here(self.inner.writer());
         Ok(Box::new(SqliteTransaction::new(turn, self.inner.clone())))
     }
 

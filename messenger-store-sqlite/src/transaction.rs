@@ -10,7 +10,6 @@ use messenger_core::store::{
     MessageRepository, SessionRepository, StoreError, StoreResult, Transaction, UserRepository,
 };
 use rusqlite::Connection;
-use tokio::sync::OwnedMutexGuard;
 
 use crate::batch::Batch;
 use crate::checkpoint::{Thresholds, log_pages};
@@ -19,6 +18,7 @@ use crate::handle::{Handle, NoAnswer};
 use crate::log;
 use crate::owned::Owned;
 use crate::store::Inner;
+use crate::turn::Turn;
 
 /// The writer, on loan. Dropping it undoes what has not ended; whoever is next
 /// is let in when that is done.
@@ -28,8 +28,8 @@ pub(crate) struct SqliteTransaction {
 }
 
 impl SqliteTransaction {
-    pub(crate) fn new(reads: OwnedMutexGuard<Owned>, store: Arc<Inner>) -> Self {
-        Self { handle: Handle::for_transaction(reads, store.writer(), Arc::clone(&store.latest)), store }
+    pub(crate) fn new(turn: Turn, store: Arc<Inner>) -> Self {
+        Self { handle: Handle::for_transaction(turn), store }
     }
 }
 

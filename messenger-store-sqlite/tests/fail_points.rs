@@ -13,9 +13,23 @@ use messenger_core::event::{Audience, Event, Fact};
 use messenger_core::store::{Store as _, StoreError, StoreResult};
 use messenger_store_sqlite::{SqliteOptions, SqliteStore};
 
+/// Who begins a unit of work.
+#[derive(Debug, Clone, Copy)]
+enum Begun {
+    ByCaller,
+    ByLane,
+}
+
+/// How and by whom.
+const BREAKS: [(&str, Begun); 4] =
+    [("return", Begun::ByCaller), ("panic", Begun::ByCaller), ("return", Begun::ByLane), ("panic", Begun::ByLane)];
+
 /// Stores user 1 with an event, while the point does `action`.
-async fn commit_with(test: &TestStore, point: &str, action: &str) -> StoreResult<Vec<Event>> {
-    let mut tx = test.begin().await;
+async fn commit_with(test: &TestStore, begun: Begun, point: &str, action: &str) -> StoreResult<Vec<Event>> {
+    let mut tx = match begun {
+        Begun::ByCaller => test.begin().await,
+        Begun::ByLane => test.store.begin_batch().await.expect("begins"),
+    };
     tx.users().insert_user(&user(1)).await.expect("inserts");
     fail::cfg(point, action).expect("a valid action");
     let fact = Fact::UserUpdated { user_id: user_id(1) };
@@ -42,12 +56,12 @@ async fn assert_goes_on(test: &TestStore) {
 #[tokio::test]
 async fn a_break_before_commit_leaves_nothing_behind() {
     let scenario = FailScenario::setup();
-    for action in ["return", "panic"] {
+    for (action, begun) in BREAKS {
         let test = TestStore::open().await;
-        let answer = commit_with(&test, "sqlite::commit::before", action).await;
-        assert!(matches!(answer, Err(StoreError::OutcomeUnknown(_))), "{action}: {answer:?}");
-        assert_eq!(test.find_users(&[user_id(1)]).await, [], "{action}");
-        assert_eq!(head(&test).await, 0, "{action}");
+        let answer = commit_with(&test, begun, "sqlite::commit::before", action).await;
+        assert!(matches!(answer, Err(StoreError::OutcomeUnknown(_))), "{action} {begun:?}: {answer:?}");
+        assert_eq!(test.find_users(&[user_id(1)]).await, [], "{action} {begun:?}");
+        assert_eq!(head(&test).await, 0, "{action} {begun:?}");
         assert_goes_on(&test).await;
     }
     scenario.teardown();
@@ -56,12 +70,12 @@ async fn a_break_before_commit_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_break_after_commit_leaves_it_done() {
     let scenario = FailScenario::setup();
-    for action in ["return", "panic"] {
+    for (action, begun) in BREAKS {
         let test = TestStore::open().await;
-        let answer = commit_with(&test, "sqlite::commit::after", action).await;
-        assert!(matches!(answer, Err(StoreError::OutcomeUnknown(_))), "{action}: {answer:?}");
-        assert_eq!(test.find_users(&[user_id(1)]).await, [user(1)], "{action}");
-        assert_eq!(head(&test).await, 1, "{action}");
+        let answer = commit_with(&test, begun, "sqlite::commit::after", action).await;
+        assert!(matches!(answer, Err(StoreError::OutcomeUnknown(_))), "{action} {begun:?}: {answer:?}");
+        assert_eq!(test.find_users(&[user_id(1)]).await, [user(1)], "{action} {begun:?}");
+        assert_eq!(head(&test).await, 1, "{action} {begun:?}");
         assert_goes_on(&test).await;
     }
     scenario.teardown();

@@ -12,13 +12,16 @@
 //! split, so that one bad row refuses one caller. What waits is bounded: past
 //! the bound callers are answered [`Error::Busy`](crate::Error::Busy) at once.
 //!
+//! A lane is a task like any other, unless the store does its work where it is
+//! asked: then it has a thread of its own, on which a batch goes from end to end.
+//!
 //! A messenger runs a few lanes, each of which owns some partitions of the log,
 //! so that the batches of one node do not wait for each other's counters.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `queue` | the bounded queues, and which lane takes what |
-//! | `task` | the task behind a queue: takes, has it done, answers |
+//! | `task` | the task behind a queue: takes, has it done, answers; its thread |
 //! | `run` | one batch, one transaction; conflicts, splits, panics |
 //! | `load`, `batch`, `write` | what a batch reads, knows and writes |
 //! | `operation` | what rides; the rules themselves are the services' |

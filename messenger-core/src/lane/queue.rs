@@ -13,7 +13,7 @@ use crate::Messenger;
 use crate::error::{Error, Result};
 use crate::event::PartitionCount;
 use crate::id::{ConversationId, UserId};
-use crate::store::StoreError;
+use crate::store::{LaneThread, StoreError};
 
 /// When a caller that found no room may find some: a full queue is worked off
 /// in about a second on a slow disk, and HTTP counts in whole seconds.
@@ -90,7 +90,7 @@ impl Messenger {
             TrySendError::Full(_) => Err(Error::Busy { retry_after: RETRY_AFTER }),
             // Not started yet, or its runtime was shut down.
             TrySendError::Closed(waiting) => {
-                let queue = self.start_lane(layout.lanes.len());
+                let queue = self.start_lane(layout.lanes.len())?;
                 let sent = queue.try_send(waiting);
                 *lane = Some(queue);
                 sent.map_err(|_| Error::Internal("a new lane takes nothing".to_owned()))
@@ -98,10 +98,15 @@ impl Messenger {
         }
     }
 
-    fn start_lane(&self, lanes: usize) -> mpsc::Sender<Waiting> {
+    fn start_lane(&self, lanes: usize) -> Result<mpsc::Sender<Waiting>> {
         let LaneOptions { batch_limit, queue_limit, .. } = self.inner.lanes.options;
         let (queue, taken) = mpsc::channel((queue_limit / lanes).max(1));
-        tokio::spawn(task::run(Arc::downgrade(&self.inner), taken, batch_limit.max(1)));
-        queue
+        let lane = task::run(Arc::downgrade(&self.inner), taken, batch_limit.max(1));
+        match self.inner.store.lane_thread() {
+            LaneThread::Shared => drop(tokio::spawn(lane)),
+            LaneThread::Own => task::on_own_thread(lane)
+                .map_err(|error| Error::Internal(format!("a lane could not be started: {error}")))?,
+        }
+        Ok(queue)
     }
 }

@@ -48,7 +48,7 @@ impl Messenger {
     }
 
     async fn attempt_together(&self, operations: &[Operation]) -> Result<Attempt> {
-        let mut change = self.begin().await?;
+        let mut change = self.begin_batch().await?;
         let facts = load(&mut change, operations).await?;
         let mut batch = Batch::new(change.now(), facts);
         let answers: Vec<_> = operations.iter().map(|operation| operation.decide(&mut batch)).collect();

@@ -1,7 +1,8 @@
-//! The task behind a queue.
+//! The task behind a queue, and what it runs on.
 
 use std::sync::Weak;
 
+use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 
 use super::queue::Waiting;
@@ -33,4 +34,12 @@ pub(crate) async fn run(messenger: Weak<Inner>, mut queue: mpsc::Receiver<Waitin
             let _ = reply.send(answer);
         }
     }
+}
+
+/// Runs a lane on a thread of its own until it ends. What it pauses for is timed
+/// there too, so it depends on no runtime of the callers'.
+pub(crate) fn on_own_thread(lane: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_time().build()?;
+    std::thread::Builder::new().name("lane".to_owned()).spawn(move || runtime.block_on(lane))?;
+    Ok(())
 }

@@ -98,3 +98,15 @@ pub(super) async fn read_by_kinds<T: Transaction + ?Sized>(
     }
     Ok(state)
 }
+
+/// What a lane runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneThread {
+    /// The runtime's threads: for a store that is asked over a network, whose
+    /// answers the lane awaits.
+    Shared,
+    /// A thread that does nothing else: for a store that does its work where it
+    /// is asked. No other thread has to be woken for any step of a batch, which
+    /// may take as long as the step itself.
+    Own,
+}

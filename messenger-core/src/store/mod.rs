@@ -34,7 +34,7 @@ mod migration;
 mod sessions;
 mod users;
 
-pub use batch::{BatchKeys, BatchRows, BatchState, direct_pairs};
+pub use batch::{BatchKeys, BatchRows, BatchState, LaneThread, direct_pairs};
 pub use board::{Heads, NodeHead, NodeState, Note, Post, SignalBoard, Standing};
 pub use conversations::{AudienceMember, ConversationQueries, ConversationRepository, ConversationStream};
 pub use credentials::{CredentialQueries, CredentialRepository};
@@ -80,6 +80,18 @@ pub trait Store: Send + Sync + 'static {
     /// sessions by id, then the log's counters by `commit`; whoever keeps to it
     /// never deadlocks.
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>>;
+
+    /// What lanes run on. They begin their batches by
+    /// [`begin_batch`](Self::begin_batch).
+    fn lane_thread(&self) -> LaneThread {
+        LaneThread::Shared
+    }
+
+    /// A unit of work for the batch of a lane. Where a lane has a thread of its
+    /// own, whatever is asked of the unit of work may block.
+    async fn begin_batch(&self) -> StoreResult<Box<dyn Transaction>> {
+        self.begin().await
+    }
 
     /// The last position of every partition, by one statement on the primary:
     /// every node asks this many times a second.

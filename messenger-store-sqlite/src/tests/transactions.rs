@@ -23,6 +23,27 @@ async fn a_dropped_transaction_rolls_back() {
 }
 
 #[tokio::test]
+async fn a_batch_has_its_turn_like_any_other() {
+    let test = TestStore::open().await;
+    let mut batch = test.store.begin_batch().await.expect("begins");
+    batch.users().insert_user(&user(1)).await.expect("inserts");
+    let early = tokio::time::timeout(Duration::from_millis(50), test.store.begin()).await;
+    assert!(early.is_err(), "it is not another's turn");
+    drop(batch);
+
+    let mut tx = test.begin().await;
+    assert_eq!(tx.users().lock_users(&[user_id(1)]).await.expect("reads"), [], "undone");
+    tx.users().insert_user(&user(1)).await.expect("inserts");
+    tx.commit(&[]).await.expect("commits");
+
+    let mut batch = test.store.begin_batch().await.expect("begins");
+    assert_eq!(batch.users().lock_users(&[user_id(1)]).await.expect("reads"), [user(1)]);
+    batch.users().insert_user(&user(2)).await.expect("inserts");
+    batch.commit(&[]).await.expect("commits");
+    assert_eq!(test.find_users(&[user_id(2)]).await, [user(2)]);
+}
+
+#[tokio::test]
 async fn nothing_is_written_that_follows_from_what_another_process_changed() {
     let test = TestStore::open().await.with_users(1).await;
     let other_process = rusqlite::Connection::open(test.path()).expect("opens");

@@ -80,3 +80,24 @@ fn a_messenger_outlives_the_runtime_that_it_was_used_on() {
         assert_eq!(world.bodies(CREW).await, ["a", "b"]);
     });
 }
+
+#[test]
+fn a_lane_with_a_thread_of_its_own_outlives_the_runtime_that_it_was_started_on() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (viewer, crew) = at_place(1, CREW);
+    let first = runtime();
+    let (files, messenger) = first.block_on(async {
+        let files = World::new().await.into_files();
+        let messenger = Messenger::new(files.store.clone());
+        messenger.send_message(viewer, crew, draft("a")).await.expect("sends");
+        (files, messenger)
+    });
+    drop(first);
+    // A conflict, after which the lane pauses before it tries again.
+    let other_process = rusqlite::Connection::open(files.path()).expect("opens");
+    other_process.execute("UPDATE users SET bio = 'changed'", []).expect("writes");
+    runtime().block_on(async {
+        let sent = messenger.send_message(viewer, crew, draft("b")).await.expect("sends").into_message();
+        assert_eq!(sent.seq.get(), 2);
+    });
+}
