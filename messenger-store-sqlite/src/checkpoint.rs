@@ -20,9 +20,9 @@ use crate::handle::Handle;
 use crate::worker::Worker;
 
 thread_local! {
-    /// How many pages the log had after the last commit of this thread's
-    /// connection. SQLite's hook takes nothing along.
-    static LOG_PAGES: Cell<i32> = const { Cell::new(0) };
+    /// How many pages the log had after the commit under way on this thread.
+    /// SQLite's hook takes nothing along.
+    static LOG_PAGES: Cell<Option<i32>> = const { Cell::new(None) };
 }
 
 /// When to do what; in pages of 4 kB.
@@ -47,17 +47,20 @@ pub(crate) const LOG_FILE_BYTES: i64 = 64 * 1024 * 1024;
 /// snapshot that is held for minutes must not hold it up each time.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Takes the place of SQLite's own checkpoints on this thread's connection.
+/// Takes the place of SQLite's own checkpoints on a connection.
 pub(crate) fn take_over(connection: &Connection) {
     connection.wal_hook(Some(|_, pages| {
-        LOG_PAGES.set(pages);
+        LOG_PAGES.set(Some(pages));
         Ok(())
     }));
 }
 
-/// How many pages the log had after the last commit of this thread's connection.
-pub(crate) fn log_pages() -> i32 {
-    LOG_PAGES.get()
+/// Does what commits, and answers how many pages the log has since; none where
+/// nothing was added to it.
+pub(crate) fn with_log_pages<T>(commit: impl FnOnce() -> T) -> (T, Option<i32>) {
+    LOG_PAGES.set(None);
+    let done = commit();
+    (done, LOG_PAGES.take())
 }
 
 /// Who sees to the log.
@@ -81,9 +84,9 @@ impl Checkpointer {
         Ok(Self { copier, copying: Arc::default(), last: Mutex::default() })
     }
 
-    /// Has done what is due when the log has so many pages. Call it between two
-    /// transactions.
-    pub(crate) fn after_commit(&self, pages: i32, thresholds: Thresholds, writer: &Handle) {
+    /// Has done what is due when the log has so many pages, after a commit and
+    /// before the next one's turn.
+    pub(crate) fn after_commit(&self, pages: i32, thresholds: Thresholds, handle: &mut Handle) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if pages < last.copied_at {
             // The log was begun anew.
@@ -91,7 +94,7 @@ impl Checkpointer {
         }
         if pages - last.waited_at >= thresholds.wait {
             *last = Last { copied_at: pages, waited_at: pages };
-            writer.later(|owned| said(restart(&owned.connection)));
+            handle.end_turn_with(|owned| said(restart(&owned.connection)));
         } else if pages - last.copied_at >= thresholds.copy && !self.copying.swap(true, Ordering::AcqRel) {
             last.copied_at = pages;
             let copying = Arc::clone(&self.copying);

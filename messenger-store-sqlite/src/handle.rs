@@ -247,6 +247,13 @@ impl Handle {
         }
     }
 
+    /// Has the writer's thread do a job before anyone else has the turn.
+    pub(crate) fn end_turn_with(&mut self, job: impl FnOnce(&mut Owned) + Send + 'static) {
+        if let Way::Turn(turn) = &mut self.way {
+            turn.end_with(job);
+        }
+    }
+
     /// Has the thread do a job, later.
     pub(crate) fn later(&self, job: impl FnOnce(&mut Owned) + Send + 'static) {
         self.send(Box::new(job));

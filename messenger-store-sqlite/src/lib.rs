@@ -8,13 +8,14 @@
 //!
 //! # How it works
 //!
-//! SQLite has one writer at a time, so the store has one: a thread that owns
-//! the write connection. Transactions wait their turn for it, first come first
-//! served. Until one writes, it reads with a connection of its own: nobody else
-//! writes meanwhile, but for tools of other processes, whose writes are noticed
-//! as a conflict. From then on each call is one closure that is sent to the
-//! thread; a batch of more than a few is read for there too, by one, and what it
-//! writes goes together with COMMIT.
+//! SQLite has one writer at a time, so the store has one connection to write
+//! with. Transactions wait their turn for it, first come first served. Until one
+//! writes, it reads with a connection of its own: nobody else writes meanwhile,
+//! but for tools of other processes, whose writes are noticed as a conflict. From
+//! then on each call is one closure that is sent to the connection's thread. A
+//! batch is done on the thread of its lane, which may wait for the disk: it is
+//! read for with the write connection too, and what it writes goes together with
+//! COMMIT.
 //!
 //! Snapshots have a small pool of further connections, which the writer neither
 //! delays nor waits for (WAL). What an index and a limit bound is read where it

@@ -129,10 +129,9 @@ impl SqliteStore {
     }
 
     /// What a commit is followed by, with thresholds of a test's own.
-    pub(crate) async fn see_to_log(&self, thresholds: crate::checkpoint::Thresholds) {
-        let mut writer = self.writer();
-        let pages = writer.run(|_| crate::checkpoint::log_pages()).await.expect("answers");
-        self.inner.checkpointer.after_commit(pages, thresholds, &writer);
+    pub(crate) async fn see_to_log(&self, pages: i32, thresholds: crate::checkpoint::Thresholds) {
+        let mut handle = Handle::for_transaction(self.turn().await);
+        self.inner.checkpointer.after_commit(pages, thresholds, &mut handle);
     }
 
     pub(crate) async fn reader(&self) -> Handle {

@@ -12,7 +12,7 @@ use messenger_core::store::{
 use rusqlite::Connection;
 
 use crate::batch::Batch;
-use crate::checkpoint::{Thresholds, log_pages};
+use crate::checkpoint::{Thresholds, with_log_pages};
 use crate::error::from_commit;
 use crate::handle::{Handle, NoAnswer};
 use crate::log;
@@ -62,7 +62,7 @@ impl Transaction for SqliteTransaction {
     }
 
     async fn write_batch(&mut self, rows: BatchRows<'_>) -> StoreResult<()> {
-        // With COMMIT, most often, so that a batch waits for the thread once.
+        // With COMMIT, most often.
         self.handle.write_later(Batch::of(&rows, Arc::clone(&self.store.latest))).await
     }
 
@@ -71,7 +71,8 @@ impl Transaction for SqliteTransaction {
         let partitions = self.store.partitions;
         self.handle.begin_writing()?;
         let put_off = self.handle.take_put_off();
-        let committed = self.handle.run_begun(move |owned| (commit(owned, &events, partitions, put_off), log_pages()));
+        let committed =
+            self.handle.run_begun(move |owned| with_log_pages(|| commit(owned, &events, partitions, put_off)));
         match committed.await {
             Ok(answer) => {
                 let (events, pages) = answer?;
@@ -79,11 +80,12 @@ impl Transaction for SqliteTransaction {
                     self.store.latest.confirm();
                 }
                 self.handle.has_ended();
-                // While the turn is still ours: between two transactions.
-                self.store.checkpointer.after_commit(pages, Thresholds::DEFAULT, &self.handle);
+                if let Some(pages) = pages {
+                    self.store.checkpointer.after_commit(pages, Thresholds::DEFAULT, &mut self.handle);
+                }
                 events
             }
-            // The thread broke off somewhere between the first write to the log
+            // It broke off somewhere between the first write to the log
             // and the answer. `drop` undoes it, unless it was done.
             Err(NoAnswer) => Err(StoreError::OutcomeUnknown(NoAnswer::TEXT.to_owned())),
         }

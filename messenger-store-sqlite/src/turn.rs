@@ -32,21 +32,27 @@ impl Turn {
         self.here = Some(writer.shared());
         self
     }
+
+    /// Ends the turn with a job on the writer's thread: the next one is let in
+    /// when it is done.
+    pub(crate) fn end_with(&mut self, job: impl FnOnce(&mut Owned) + Send + 'static) {
+        let Some(reads) = self.reads.take() else { return };
+        let job = move |owned: &mut Owned| {
+            job(owned);
+            drop(reads);
+        };
+        let _ = self.orders.send(Order::Do(Box::new(job)));
+    }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(mut reads) = self.reads.take() else { return };
         if self.is_writing {
             // Whoever gave up waiting has left work with the thread, a COMMIT
-            // perhaps. The next one is let in when that is done: what they read
-            // before would be of before it.
-            let end = move |owned: &mut Owned| {
-                owned.end();
-                drop(reads);
-            };
-            let _ = self.orders.send(Order::Do(Box::new(end)));
-        } else {
+            // perhaps. What the next one read before that is done would be of
+            // before it.
+            self.end_with(Owned::end);
+        } else if let Some(mut reads) = self.reads.take() {
             reads.end();
         }
     }

@@ -28,7 +28,7 @@ impl EventQueries for Handle {
     }
 
     async fn log_heads(&mut self) -> StoreResult<BTreeMap<Partition, Position>> {
-        self.call(heads).await
+        self.ask(heads).await
     }
 
     async fn list_events(&mut self, partition: Partition, after: Position, limit: u32) -> StoreResult<Vec<Event>> {
