@@ -195,9 +195,14 @@ fn news(mut events: Vec<Event>, place: Place, head: Position) -> Result<Option<V
         }
     }
     let mut expected = place.position;
-    for event in &events {
+    for (index, event) in events.iter().enumerate() {
         expected = expected.next();
         if event.position != expected {
+            if expected > head {
+                // What lies beyond need not be whole in a snapshot.
+                events.truncate(index);
+                break;
+            }
             let (partition, expected) = (event.partition.get(), expected.get());
             let message = format!("partition {partition} has a hole at position {expected}");
             return Err(Error::Store(StoreError::Defect(message)));
@@ -217,6 +222,8 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
+    use crate::event::{Audience, Fact, NewEvent, Partition};
 
     #[test]
     fn the_pause_grows_while_there_is_nothing_and_never_stays_at_none() {
@@ -231,5 +238,30 @@ mod tests {
         assert_eq!(after(Ok(Step::Part)), 0);
         assert_eq!([(); 2].map(|()| after(Ok(Step::Nothing))), [5, 10]);
         assert_eq!(after(Err(Error::ResyncRequired)), 18);
+    }
+
+    #[test]
+    fn a_hole_beyond_the_head_is_left_for_the_next_step() {
+        let event = |position| Event {
+            partition: Partition::from_stored(0),
+            position: Position::from_stored(position),
+            event: NewEvent {
+                audience: Audience::User(UserId::from_uuid(uuid::Uuid::nil())),
+                fact: Fact::UserUpdated { user_id: UserId::from_uuid(uuid::Uuid::nil()) },
+                at: Timestamp::from_millis(0),
+                actor_id: UserId::from_uuid(uuid::Uuid::nil()),
+                tag: 7,
+            },
+        };
+        let place = Place { position: Position::from_stored(3), tag: 7 };
+        let news = |positions: &[i64], head| {
+            let events = positions.iter().map(|position| event(*position)).collect();
+            let news = news(events, place, Position::from_stored(head))?;
+            Ok::<_, Error>(news.map(|news| news.iter().map(|event| event.position.get()).collect::<Vec<_>>()))
+        };
+        assert_eq!(news(&[3, 4, 5], 4).expect("whole"), Some(vec![4, 5]));
+        assert_eq!(news(&[3, 4, 6], 4).expect("whole up to the head"), Some(vec![4]));
+        assert!(news(&[3, 5, 6], 4).is_err());
+        assert_eq!(news(&[4, 5], 5).expect("another log"), None);
     }
 }

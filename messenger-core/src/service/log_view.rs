@@ -11,7 +11,7 @@ use crate::id::UserId;
 use crate::service::events::Progress;
 use crate::store::{LogIdentity, Snapshot};
 
-/// The log as one snapshot sees it, up to where the log stood before.
+/// The log as one snapshot sees it, up to where it stood just before.
 ///
 /// What lies beyond is left for the next time, since a snapshot need not have
 /// all of it. MariaDB makes one by going through the open transactions one by
@@ -44,7 +44,9 @@ impl LogView {
     async fn of(snapshot: &mut Box<dyn Snapshot>, heads: BTreeMap<Partition, Position>) -> Result<Self> {
         let identity = snapshot.events().log_identity().await?;
         let floors = snapshot.events().log_floors().await?;
-        let keys: Vec<_> = heads.into_iter().collect();
+        // Of what was purged meanwhile the event at the floor is left.
+        let floor = |partition| floors.get(&partition).copied().unwrap_or(Position::ZERO);
+        let keys: Vec<_> = heads.into_iter().map(|(partition, head)| (partition, head.max(floor(partition)))).collect();
         let tags = snapshot.events().find_tags(&keys).await?;
         let place = |(partition, position)| {
             let tag = tags.get(&(partition, position)).copied().unwrap_or_default();
