@@ -88,7 +88,7 @@ impl Messenger {
         };
         match refused {
             TrySendError::Full(_) => Err(Error::Busy { retry_after: RETRY_AFTER }),
-            // Not started yet, or its runtime was shut down.
+            // Not started yet, or ended with the runtime that it ran on.
             TrySendError::Closed(waiting) => {
                 let queue = self.start_lane(layout.lanes.len())?;
                 let sent = queue.try_send(waiting);
@@ -105,7 +105,7 @@ impl Messenger {
         match self.inner.store.lane_thread() {
             LaneThread::Shared => drop(tokio::spawn(lane)),
             LaneThread::Own => task::on_own_thread(lane)
-                .map_err(|error| Error::Internal(format!("a lane could not be started: {error}")))?,
+                .map_err(|error| StoreError::Unavailable(format!("no thread for a lane: {error}")))?,
         }
         Ok(queue)
     }

@@ -39,7 +39,10 @@ pub(crate) async fn run(messenger: Weak<Inner>, mut queue: mpsc::Receiver<Waitin
 /// Runs a lane on a thread of its own until it ends. What it pauses for is timed
 /// there too, so it depends on no runtime of the callers'.
 pub(crate) fn on_own_thread(lane: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-    let runtime = Builder::new_current_thread().enable_time().build()?;
-    std::thread::Builder::new().name("lane".to_owned()).spawn(move || runtime.block_on(lane))?;
-    Ok(())
+    // Made there: where the thread cannot be had, a runtime could not be dropped.
+    let run = || match Builder::new_current_thread().enable_time().build() {
+        Ok(runtime) => runtime.block_on(lane),
+        Err(error) => tracing::error!(%error, "a lane could not be started"),
+    };
+    std::thread::Builder::new().name("lane".to_owned()).spawn(run).map(drop)
 }

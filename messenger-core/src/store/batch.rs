@@ -107,6 +107,8 @@ pub enum LaneThread {
     Shared,
     /// A thread that does nothing else: for a store that does its work where it
     /// is asked. No other thread has to be woken for any step of a batch, which
-    /// may take as long as the step itself.
+    /// may take as long as the step itself. There Tokio has timers and nothing
+    /// else, no I/O. A batch under way keeps the store open, whoever drops the
+    /// messenger meanwhile.
     Own,
 }

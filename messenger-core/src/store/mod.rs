@@ -88,7 +88,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// A unit of work for the batch of a lane. Where a lane has a thread of its
-    /// own, whatever is asked of the unit of work may block.
+    /// own, whatever is asked of the unit of work may block. A store over another
+    /// one passes both on, or none.
     async fn begin_batch(&self) -> StoreResult<Box<dyn Transaction>> {
         self.begin().await
     }

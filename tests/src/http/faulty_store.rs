@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use messenger_core::event::{Event, NewEvent, Partition, Position};
 use messenger_core::store::{
-    ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, MessageRepository,
+    ConversationRepository, CredentialRepository, EventQueries, FriendshipRepository, LaneThread, MessageRepository,
     SessionRepository, Snapshot, Store, StoreError, StoreResult, Transaction, UserRepository,
 };
 use tokio::sync::watch;
@@ -95,6 +95,16 @@ impl Store for FaultyStore {
     async fn begin(&self) -> StoreResult<Box<dyn Transaction>> {
         self.pass(true).await?;
         let inner = self.inner.begin().await?;
+        Ok(Box::new(FaultyTransaction { inner, fault: self.fault.clone() }))
+    }
+
+    fn lane_thread(&self) -> LaneThread {
+        self.inner.lane_thread()
+    }
+
+    async fn begin_batch(&self) -> StoreResult<Box<dyn Transaction>> {
+        self.pass(true).await?;
+        let inner = self.inner.begin_batch().await?;
         Ok(Box::new(FaultyTransaction { inner, fault: self.fault.clone() }))
     }
 
