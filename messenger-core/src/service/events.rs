@@ -48,7 +48,7 @@ impl Messenger {
     ///
     /// # Errors
     ///
-    /// [`Error::ResyncRequired`] when it does not.
+    /// [`Error::ResyncRequired`](crate::Error::ResyncRequired) when it does not.
     pub async fn check_cursor(&self, cursor: &Cursor) -> Result<()> {
         let (mut snapshot, log) = self.read_log().await?;
         log.check(&mut snapshot, cursor).await
@@ -58,7 +58,7 @@ impl Messenger {
     ///
     /// # Errors
     ///
-    /// [`Error::ResyncRequired`] when the log does not go on from the cursor.
+    /// [`Error::ResyncRequired`](crate::Error::ResyncRequired) when the log does not go on from the cursor.
     pub async fn events_after(&self, viewer: UserId, cursor: &Cursor, limit: Limit) -> Result<EventPage> {
         let (mut snapshot, log) = self.read_log().await?;
         log.check(&mut snapshot, cursor).await?;
